@@ -1,0 +1,1824 @@
+"""Generated from the .avsc files by `make schemas`; do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class AcquisitionNumberAssigned(NamedTuple):
+    """The acquisition number for the resident-register channel.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+        integrated_number: 15 digits.
+        acquisition_number: 20 digits.
+        expires_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    acquisition_number: str
+    expires_at: int
+
+
+def _read_acquisition_number_assigned(plain: Mapping[str, Any]) -> AcquisitionNumberAssigned:
+    return AcquisitionNumberAssigned._make(plain.values())
+
+
+def _write_acquisition_number_assigned(record: AcquisitionNumberAssigned) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class AcquisitionNumberIssued(NamedTuple):
+    """A single-use acquisition number.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+        acquisition_number: 20 digits.
+        expires_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    request_id: str
+    acquisition_number: str
+    expires_at: int
+
+
+def _read_acquisition_number_issued(plain: Mapping[str, Any]) -> AcquisitionNumberIssued:
+    return AcquisitionNumberIssued._make(plain.values())
+
+
+def _write_acquisition_number_issued(record: AcquisitionNumberIssued) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class AcquisitionNumberRequested(NamedTuple):
+    """The intermediate server asks the network for an acquisition number.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+    """
+
+    institution_code: str
+    request_id: str
+
+
+def _read_acquisition_number_requested(plain: Mapping[str, Any]) -> AcquisitionNumberRequested:
+    return AcquisitionNumberRequested._make(plain.values())
+
+
+def _write_acquisition_number_requested(record: AcquisitionNumberRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CodeAcquisitionFailed(NamedTuple):
+    """No code: the number is unknown, used, expired or of another institution, or the person is unknown.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request or empty.
+        acquisition_number: 20 digits.
+        rule: Which.
+    """
+
+    institution_code: str
+    request_id: str
+    acquisition_number: str
+    rule: str
+
+
+def _read_code_acquisition_failed(plain: Mapping[str, Any]) -> CodeAcquisitionFailed:
+    return CodeAcquisitionFailed._make(plain.values())
+
+
+def _write_code_acquisition_failed(record: CodeAcquisitionFailed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CodeAcquisitionRequested(NamedTuple):
+    """The integrated-number side asks for a linkage code (domain 3(a)2).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+
+
+def _read_code_acquisition_requested(plain: Mapping[str, Any]) -> CodeAcquisitionRequested:
+    return CodeAcquisitionRequested._make(plain.values())
+
+
+def _write_code_acquisition_requested(record: CodeAcquisitionRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CodeRevocationRequested(NamedTuple):
+    """The institution gives up a person's code from a moment on.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        valid_to: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    valid_to: int
+
+
+def _read_code_revocation_requested(plain: Mapping[str, Any]) -> CodeRevocationRequested:
+    return CodeRevocationRequested._make(plain.values())
+
+
+def _write_code_revocation_requested(record: CodeRevocationRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CodeState(StrEnum):
+    """State of a linkage code at one institution (domain 2.5 row 2)."""
+
+    NONE = "NONE"
+    REQUESTED = "REQUESTED"
+    ISSUED = "ISSUED"
+    FAILED = "FAILED"
+    REVOKED = "REVOKED"
+
+
+_CODESTATE = {member.value: member for member in CodeState}
+
+
+class CodeStateChanged(NamedTuple):
+    """The state of a person's linkage code at the institution; never the code itself.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+        integrated_number: 15 digits.
+        state: State now.
+        rule: Why it failed or was revoked; empty otherwise.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    state: CodeState
+    rule: str
+
+
+def _read_code_state_changed(plain: Mapping[str, Any]) -> CodeStateChanged:
+    return CodeStateChanged(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        _CODESTATE[plain["state"]],
+        plain["rule"],
+    )
+
+
+def _write_code_state_changed(record: CodeStateChanged) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CopyBatchOpened(NamedTuple):
+    """A numbered batch of copies begins.
+
+    Fields:
+        institution_code: 16 digits.
+        batch_id: Up to 40 characters.
+        reason: FIRST_LOAD, LAYOUT_REVISION, RE_REGISTRATION or CHANGE.
+        row_count: Rows to come, at most the cap.
+    """
+
+    institution_code: str
+    batch_id: str
+    reason: str
+    row_count: int
+
+
+def _read_copy_batch_opened(plain: Mapping[str, Any]) -> CopyBatchOpened:
+    return CopyBatchOpened._make(plain.values())
+
+
+def _write_copy_batch_opened(record: CopyBatchOpened) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class BatchState(StrEnum):
+    """Batch states (domain 3(f)3, assumption)."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    ENDED = "ENDED"
+    ENDED_WITH_ERRORS = "ENDED_WITH_ERRORS"
+    ABORTED = "ABORTED"
+
+
+_BATCHSTATE = {member.value: member for member in BatchState}
+
+
+class FieldError(NamedTuple):
+    """One reason, tied to the field it is about.
+
+    Fields:
+        field: Path of the field, e.g. kinds[0].spi_name_code; empty for the message as a whole.
+        error_id: SIM-Ennn.
+        reason_ja: Japanese.
+        reason_en: English.
+    """
+
+    field: str
+    error_id: str
+    reason_ja: str
+    reason_en: str
+
+
+def _read_field_error(plain: Mapping[str, Any]) -> FieldError:
+    return FieldError._make(plain.values())
+
+
+def _write_field_error(record: FieldError) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CopyBatchReported(NamedTuple):
+    """State of a batch with the rows that failed.
+
+    Fields:
+        institution_code: 16 digits.
+        batch_id: Batch.
+        state: State.
+        accepted: Rows accepted so far.
+        rejected: Rows rejected so far.
+        next_row: First row not yet seen: where to resume.
+        row_number: The row the errors are about; 0 for the batch.
+        errors: Reasons.
+    """
+
+    institution_code: str
+    batch_id: str
+    state: BatchState
+    accepted: int
+    rejected: int
+    next_row: int
+    row_number: int
+    errors: tuple[FieldError, ...]
+
+
+def _read_copy_batch_reported(plain: Mapping[str, Any]) -> CopyBatchReported:
+    return CopyBatchReported(
+        plain["institution_code"],
+        plain["batch_id"],
+        _BATCHSTATE[plain["state"]],
+        plain["accepted"],
+        plain["rejected"],
+        plain["next_row"],
+        plain["row_number"],
+        tuple([_read_field_error(one) for one in plain["errors"]]),
+    )
+
+
+def _write_copy_batch_reported(record: CopyBatchReported) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["errors"] = [_write_field_error(one) for one in record.errors]
+    return plain
+
+
+class CopyCommand(StrEnum):
+    """What a copy message asks for; wire value of the real system unknown (domain 7 row 12)."""
+
+    REGISTER = "REGISTER"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+_COPYCOMMAND = {member.value: member for member in CopyCommand}
+
+
+class Item(NamedTuple):
+    """One item of a kind of information.
+
+    Fields:
+        code: spi_item_code: TM number + 8 digits (assumption).
+        value: The value as text; empty when absent.
+        absence: Why it is empty: NOT_APPLICABLE or NOT_HELD; empty when there is a value.
+    """
+
+    code: str
+    value: str
+    absence: str = ""
+
+
+def _read_item(plain: Mapping[str, Any]) -> Item:
+    return Item._make(plain.values())
+
+
+def _write_item(record: Item) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CopySubmitted(NamedTuple):
+    """One copy record to register, update or delete (domain 3(b)).
+
+    Fields:
+        institution_code: 16 digits.
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        command: What to do.
+        integrated_number: 15 digits.
+        spi_name_code: TM + 14 digits.
+        record_key: Key inside the data set, up to 40 characters.
+        layout_version: Layout.
+        valid_from: YYYYMMDD.
+        publication_from: YYYYMMDD.
+        items: Items of the layout.
+        batch_id: Batch or empty for a single change.
+        row_number: 1-based row inside the batch.
+        valid_to: YYYYMMDD or empty.
+        publication_to: YYYYMMDD or empty.
+        auto_response_disabled: 自動応答不可フラグ.
+        non_disclosure_code: 1 or 2.
+    """
+
+    institution_code: str
+    record_identification_number: str
+    command: CopyCommand
+    integrated_number: str
+    spi_name_code: str
+    record_key: str
+    layout_version: str
+    valid_from: str
+    publication_from: str
+    items: tuple[Item, ...]
+    batch_id: str = ""
+    row_number: int = 0
+    valid_to: str = ""
+    publication_to: str = ""
+    auto_response_disabled: bool = False
+    non_disclosure_code: str = "1"
+
+
+def _read_copy_submitted(plain: Mapping[str, Any]) -> CopySubmitted:
+    return CopySubmitted(
+        plain["institution_code"],
+        plain["record_identification_number"],
+        _COPYCOMMAND[plain["command"]],
+        plain["integrated_number"],
+        plain["spi_name_code"],
+        plain["record_key"],
+        plain["layout_version"],
+        plain["valid_from"],
+        plain["publication_from"],
+        tuple([_read_item(one) for one in plain["items"]]),
+        plain["batch_id"],
+        plain["row_number"],
+        plain["valid_to"],
+        plain["publication_to"],
+        plain["auto_response_disabled"],
+        plain["non_disclosure_code"],
+    )
+
+
+def _write_copy_submitted(record: CopySubmitted) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["items"] = [_write_item(one) for one in record.items]
+    return plain
+
+
+class HoldConfirmed(NamedTuple):
+    """A person at the provider confirmed that the held answer may leave.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        provider_institution_code: 16 digits.
+        operator_id: Up to 20 characters.
+        confirmed_digest: SHA-256 over the copies and items the person was shown: it must be what leaves.
+        decided_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    provider_institution_code: str
+    operator_id: str
+    confirmed_digest: bytes
+    decided_at: int
+
+
+def _read_hold_confirmed(plain: Mapping[str, Any]) -> HoldConfirmed:
+    return HoldConfirmed._make(plain.values())
+
+
+def _write_hold_confirmed(record: HoldConfirmed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HoldDeadlinePassed(NamedTuple):
+    """A held answer needs a reminder or has expired.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        deadline_at: Milliseconds since 1970 UTC: the reminder or the expiry.
+    """
+
+    exchange_id: str
+    deadline_at: int
+
+
+def _read_hold_deadline_passed(plain: Mapping[str, Any]) -> HoldDeadlinePassed:
+    return HoldDeadlinePassed._make(plain.values())
+
+
+def _write_hold_deadline_passed(record: HoldDeadlinePassed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HoldReason(StrEnum):
+    """Why staff did not send (domain 7 row 23)."""
+
+    NONE = "NONE"
+    WRONG_PERSON = "WRONG_PERSON"
+    PROTECTED = "PROTECTED"
+    NOT_HELD = "NOT_HELD"
+    OTHER = "OTHER"
+
+
+_HOLDREASON = {member.value: member for member in HoldReason}
+
+
+class HoldRefused(NamedTuple):
+    """A person at the provider refused to send.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        provider_institution_code: 16 digits.
+        operator_id: Up to 20 characters.
+        reason: Why.
+        note: Free text of the staff, up to 200 characters.
+        decided_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    provider_institution_code: str
+    operator_id: str
+    reason: HoldReason
+    note: str
+    decided_at: int
+
+
+def _read_hold_refused(plain: Mapping[str, Any]) -> HoldRefused:
+    return HoldRefused(
+        plain["exchange_id"],
+        plain["provider_institution_code"],
+        plain["operator_id"],
+        _HOLDREASON[plain["reason"]],
+        plain["note"],
+        plain["decided_at"],
+    )
+
+
+def _write_hold_refused(record: HoldRefused) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class IdentityConfirmed(NamedTuple):
+    """J-LIS tells the network which resident record the acquisition number belongs to; no individual number.
+
+    Fields:
+        institution_code: 16 digits.
+        acquisition_number: 20 digits.
+        resident_token: 64 hex digits: keyed token of the resident record code.
+    """
+
+    institution_code: str
+    acquisition_number: str
+    resident_token: str
+
+
+def _read_identity_confirmed(plain: Mapping[str, Any]) -> IdentityConfirmed:
+    return IdentityConfirmed._make(plain.values())
+
+
+def _write_identity_confirmed(record: IdentityConfirmed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class IdentityNotified(NamedTuple):
+    """Channel 1, outside intermediate server and NWS: the resident register carries the identity (Article 21-2).
+
+    Fields:
+        institution_code: 16 digits.
+        acquisition_number: 20 digits.
+        individual_number: 12 digits of the synthetic range.
+    """
+
+    institution_code: str
+    acquisition_number: str
+    individual_number: str
+
+
+def _read_identity_notified(plain: Mapping[str, Any]) -> IdentityNotified:
+    return IdentityNotified._make(plain.values())
+
+
+def _write_identity_notified(record: IdentityNotified) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class IdentityUnknown(NamedTuple):
+    """J-LIS knows nobody by that number.
+
+    Fields:
+        institution_code: 16 digits.
+        acquisition_number: 20 digits.
+    """
+
+    institution_code: str
+    acquisition_number: str
+
+
+def _read_identity_unknown(plain: Mapping[str, Any]) -> IdentityUnknown:
+    return IdentityUnknown._make(plain.values())
+
+
+def _write_identity_unknown(record: IdentityUnknown) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryAccepted(NamedTuple):
+    """The inquiry was taken in; its kinds have serial numbers.
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        inquirer_institution_code: 16 digits.
+        reception_number: Number the intermediate server gave it (assumption).
+        transaction_serial_numbers: One a kind, in the order asked.
+    """
+
+    record_identification_number: str
+    inquirer_institution_code: str
+    reception_number: str
+    transaction_serial_numbers: tuple[str, ...]
+
+
+def _read_inquiry_accepted(plain: Mapping[str, Any]) -> InquiryAccepted:
+    return InquiryAccepted(
+        plain["record_identification_number"],
+        plain["inquirer_institution_code"],
+        plain["reception_number"],
+        tuple(plain["transaction_serial_numbers"]),
+    )
+
+
+def _write_inquiry_accepted(record: InquiryAccepted) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class Outcome(StrEnum):
+    """How one kind of one inquiry ended (domain 3(c-3)); simulator statuses, never the two-digit codes of the real system."""
+
+    OK = "OK"
+    NON_DISCLOSED = "NON_DISCLOSED"
+    NO_CODE = "NO_CODE"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    LIST_DISAGREES = "LIST_DISAGREES"
+    DUPLICATE_RECORD_ID = "DUPLICATE_RECORD_ID"
+    NO_MATCH = "NO_MATCH"
+    NO_DATA = "NO_DATA"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    PIA_BLOCK = "PIA_BLOCK"
+    SUSPENDED = "SUSPENDED"
+    UNAVAILABLE = "UNAVAILABLE"
+    PERMIT_INVALID = "PERMIT_INVALID"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    INVALID = "INVALID"
+
+
+_OUTCOME = {member.value: member for member in Outcome}
+
+
+class AnsweredKind(NamedTuple):
+    """How one kind ended.
+
+    Fields:
+        provider_institution_code: 16 digits.
+        spi_name_code: TM + 14 digits.
+        transaction_serial_number: 20 digits.
+        outcome: How it ended.
+        spi_status: 01 on success, otherwise empty: no other real code is public.
+        rule: The rule that decided a refusal; empty on success.
+        error_id: SIM-Ennn or empty.
+        reason_ja: Japanese.
+        reason_en: English.
+        provided_at: Milliseconds since 1970 UTC; 0 when nothing was provided.
+        sealed_answer: ProvidedInformation, sealed for the inquirer; empty when nothing was provided.
+        answer_digest: Salted SHA-256 of the plain answer, as in the records; empty when nothing was provided.
+        nearest_row_id: Row of the permission list that came closest to allowing it.
+        nearest_attribute: The one attribute that would have allowed it.
+        nearest_value: The value that attribute needed.
+    """
+
+    provider_institution_code: str
+    spi_name_code: str
+    transaction_serial_number: str
+    outcome: Outcome
+    spi_status: str
+    rule: str
+    error_id: str
+    reason_ja: str
+    reason_en: str
+    provided_at: int
+    sealed_answer: bytes
+    answer_digest: bytes
+    nearest_row_id: str = ""
+    nearest_attribute: str = ""
+    nearest_value: str = ""
+
+
+def _read_answered_kind(plain: Mapping[str, Any]) -> AnsweredKind:
+    return AnsweredKind(
+        plain["provider_institution_code"],
+        plain["spi_name_code"],
+        plain["transaction_serial_number"],
+        _OUTCOME[plain["outcome"]],
+        plain["spi_status"],
+        plain["rule"],
+        plain["error_id"],
+        plain["reason_ja"],
+        plain["reason_en"],
+        plain["provided_at"],
+        plain["sealed_answer"],
+        plain["answer_digest"],
+        plain["nearest_row_id"],
+        plain["nearest_attribute"],
+        plain["nearest_value"],
+    )
+
+
+def _write_answered_kind(record: AnsweredKind) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryAnswered(NamedTuple):
+    """All kinds of an inquiry have ended.
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        inquirer_institution_code: 16 digits.
+        inquiry_status: 09 when every kind ended well, otherwise empty.
+        answered_at: Milliseconds since 1970 UTC.
+        kinds: One a kind, in the order asked.
+    """
+
+    record_identification_number: str
+    inquirer_institution_code: str
+    inquiry_status: str
+    answered_at: int
+    kinds: tuple[AnsweredKind, ...]
+
+
+def _read_inquiry_answered(plain: Mapping[str, Any]) -> InquiryAnswered:
+    return InquiryAnswered(
+        plain["record_identification_number"],
+        plain["inquirer_institution_code"],
+        plain["inquiry_status"],
+        plain["answered_at"],
+        tuple([_read_answered_kind(one) for one in plain["kinds"]]),
+    )
+
+
+def _write_inquiry_answered(record: InquiryAnswered) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["kinds"] = [_write_answered_kind(one) for one in record.kinds]
+    return plain
+
+
+class InquiryCancelRequested(NamedTuple):
+    """An institution withdraws an inquiry whose kinds are not all final.
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        inquirer_institution_code: 16 digits.
+        reason: Free text, up to 200 characters.
+    """
+
+    record_identification_number: str
+    inquirer_institution_code: str
+    reason: str
+
+
+def _read_inquiry_cancel_requested(plain: Mapping[str, Any]) -> InquiryCancelRequested:
+    return InquiryCancelRequested._make(plain.values())
+
+
+def _write_inquiry_cancel_requested(record: InquiryCancelRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryDeadlinePassed(NamedTuple):
+    """A kind's deadline has passed at the inquirer.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        deadline_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    deadline_at: int
+
+
+def _read_inquiry_deadline_passed(plain: Mapping[str, Any]) -> InquiryDeadlinePassed:
+    return InquiryDeadlinePassed._make(plain.values())
+
+
+def _write_inquiry_deadline_passed(record: InquiryDeadlinePassed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryForwarded(NamedTuple):
+    """The inquiry on its way to the provider, with the provider's linkage code and the route back.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        permit: Avro body of Permit.
+        permit_proof: Batch signature of the network over it.
+        linkage_code: The provider's code of the person.
+        route_info: How the answer reaches the inquirer (経路情報).
+        consent_obtained: Consent as the network saw it.
+        inquirer_non_disclosure_code: 1 or 2.
+        requested_at: Milliseconds since 1970 UTC.
+        inquiry_condition_type: 1 digit.
+        inquiry_year_type: 1 digit.
+        period_from: YYYYMMDD or empty.
+        period_to: YYYYMMDD or empty.
+    """
+
+    exchange_id: str
+    permit: bytes
+    permit_proof: bytes
+    linkage_code: str
+    route_info: str
+    consent_obtained: bool
+    inquirer_non_disclosure_code: str
+    requested_at: int
+    inquiry_condition_type: str
+    inquiry_year_type: str
+    period_from: str
+    period_to: str
+
+
+def _read_inquiry_forwarded(plain: Mapping[str, Any]) -> InquiryForwarded:
+    return InquiryForwarded._make(plain.values())
+
+
+def _write_inquiry_forwarded(record: InquiryForwarded) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryHeld(NamedTuple):
+    """A kind waits for a person at the provider.
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        inquirer_institution_code: 16 digits.
+        spi_name_code: TM + 14 digits.
+        transaction_serial_number: 20 digits.
+        hold_deadline_at: Milliseconds since 1970 UTC.
+    """
+
+    record_identification_number: str
+    inquirer_institution_code: str
+    spi_name_code: str
+    transaction_serial_number: str
+    hold_deadline_at: int
+
+
+def _read_inquiry_held(plain: Mapping[str, Any]) -> InquiryHeld:
+    return InquiryHeld._make(plain.values())
+
+
+def _write_inquiry_held(record: InquiryHeld) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryRejected(NamedTuple):
+    """A message was refused as it stands; nothing was started.
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        inquirer_institution_code: 16 digits.
+        topic: Where the message lay.
+        partition: Partition.
+        offset: Offset.
+        errors: Every reason found.
+    """
+
+    record_identification_number: str
+    inquirer_institution_code: str
+    topic: str
+    partition: int
+    offset: int
+    errors: tuple[FieldError, ...]
+
+
+def _read_inquiry_rejected(plain: Mapping[str, Any]) -> InquiryRejected:
+    return InquiryRejected(
+        plain["record_identification_number"],
+        plain["inquirer_institution_code"],
+        plain["topic"],
+        plain["partition"],
+        plain["offset"],
+        tuple([_read_field_error(one) for one in plain["errors"]]),
+    )
+
+
+def _write_inquiry_rejected(record: InquiryRejected) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["errors"] = [_write_field_error(one) for one in record.errors]
+    return plain
+
+
+class RequestedKind(NamedTuple):
+    """One kind of information asked of one provider.
+
+    Fields:
+        provider_institution_code: 16 digits.
+        spi_name_code: TM + 14 digits.
+        provider_delegating_institution_code: 16 digits or empty.
+        inquiry_condition_type: 1 digit.
+        inquiry_year_type: 1 digit.
+        period_from: YYYYMMDD or empty (open).
+        period_to: YYYYMMDD or empty (open).
+        answer_within_seconds: The kind's own deadline in seconds; 0 takes the inquirer's default.
+    """
+
+    provider_institution_code: str
+    spi_name_code: str
+    provider_delegating_institution_code: str = ""
+    inquiry_condition_type: str = "0"
+    inquiry_year_type: str = "0"
+    period_from: str = ""
+    period_to: str = ""
+    answer_within_seconds: int = 0
+
+
+def _read_requested_kind(plain: Mapping[str, Any]) -> RequestedKind:
+    return RequestedKind._make(plain.values())
+
+
+def _write_requested_kind(record: RequestedKind) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquiryRequested(NamedTuple):
+    """An institution asks for one or several kinds of information about one person (domain 3(c-5)).
+
+    Fields:
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        requested_at: yyyymmddhhmmssSSS, Japanese local time, 17 digits.
+        inquirer_institution_code: 16 digits.
+        inquirer_department_code: Up to 20 characters.
+        inquirer_operator_id: Up to 20 characters.
+        integrated_number: 15 digits.
+        affair_code: JM + 14 digits.
+        procedure_code: JT + 14 digits.
+        kinds: 1 to 20 kinds.
+        inquirer_delegating_institution_code: 16 digits or empty.
+        inquirer_non_disclosure_code: 1 ordinary, 2 hidden from the person (assumption).
+        number_system: 2 digits.
+        business_person_number: 15 digits or empty.
+        consent_obtained: The person's consent, where the row asks for it.
+        acknowledge: Ask for InquiryAccepted before the answer.
+    """
+
+    record_identification_number: str
+    requested_at: str
+    inquirer_institution_code: str
+    inquirer_department_code: str
+    inquirer_operator_id: str
+    integrated_number: str
+    affair_code: str
+    procedure_code: str
+    kinds: tuple[RequestedKind, ...]
+    inquirer_delegating_institution_code: str = ""
+    inquirer_non_disclosure_code: str = "1"
+    number_system: str = "01"
+    business_person_number: str = ""
+    consent_obtained: bool = False
+    acknowledge: bool = False
+
+
+def _read_inquiry_requested(plain: Mapping[str, Any]) -> InquiryRequested:
+    return InquiryRequested(
+        plain["record_identification_number"],
+        plain["requested_at"],
+        plain["inquirer_institution_code"],
+        plain["inquirer_department_code"],
+        plain["inquirer_operator_id"],
+        plain["integrated_number"],
+        plain["affair_code"],
+        plain["procedure_code"],
+        tuple([_read_requested_kind(one) for one in plain["kinds"]]),
+        plain["inquirer_delegating_institution_code"],
+        plain["inquirer_non_disclosure_code"],
+        plain["number_system"],
+        plain["business_person_number"],
+        plain["consent_obtained"],
+        plain["acknowledge"],
+    )
+
+
+def _write_inquiry_requested(record: InquiryRequested) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["kinds"] = [_write_requested_kind(one) for one in record.kinds]
+    return plain
+
+
+class InquiryReturned(NamedTuple):
+    """The network could not forward the inquiry.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        outcome: NO_MATCH, PERMIT_INVALID, UNAVAILABLE or SUSPENDED.
+        rule: Rule that returned it.
+    """
+
+    exchange_id: str
+    outcome: Outcome
+    rule: str
+
+
+def _read_inquiry_returned(plain: Mapping[str, Any]) -> InquiryReturned:
+    return InquiryReturned(
+        plain["exchange_id"],
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+    )
+
+
+def _write_inquiry_returned(record: InquiryReturned) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class InquirySent(NamedTuple):
+    """The inquiry itself, with its permit and the inquirer's linkage code.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        permit: Avro body of Permit.
+        permit_proof: Batch signature of the network over it.
+        linkage_code: The inquirer's code of the person.
+        presented_by: 16 digits: the institution that presents the permit.
+        inquiry_condition_type: 1 digit.
+        inquiry_year_type: 1 digit.
+        period_from: YYYYMMDD or empty.
+        period_to: YYYYMMDD or empty.
+    """
+
+    exchange_id: str
+    permit: bytes
+    permit_proof: bytes
+    linkage_code: str
+    presented_by: str
+    inquiry_condition_type: str
+    inquiry_year_type: str
+    period_from: str
+    period_to: str
+
+
+def _read_inquiry_sent(plain: Mapping[str, Any]) -> InquirySent:
+    return InquirySent._make(plain.values())
+
+
+def _write_inquiry_sent(record: InquirySent) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class LinkageCodeIssued(NamedTuple):
+    """Channel 2: the network sends the institution's code with the acquisition number.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+        acquisition_number: 20 digits.
+        linkage_code: 64 hex characters (assumption).
+        issued_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    request_id: str
+    acquisition_number: str
+    linkage_code: str
+    issued_at: int
+
+
+def _read_linkage_code_issued(plain: Mapping[str, Any]) -> LinkageCodeIssued:
+    return LinkageCodeIssued._make(plain.values())
+
+
+def _write_linkage_code_issued(record: LinkageCodeIssued) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class LinkageCodeRevoked(NamedTuple):
+    """A code is no longer in force at the network.
+
+    Fields:
+        institution_code: 16 digits.
+        linkage_code: 64 hex characters.
+        valid_to: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    linkage_code: str
+    valid_to: int
+
+
+def _read_linkage_code_revoked(plain: Mapping[str, Any]) -> LinkageCodeRevoked:
+    return LinkageCodeRevoked._make(plain.values())
+
+
+def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class PermissionListDistributed(NamedTuple):
+    """The network hands one version of the permission list to one institution.
+
+    Fields:
+        institution_code: 16 digits.
+        list_version: Version.
+        list_digest: SHA-256 of the canonical list.
+        distributed_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    list_version: int
+    list_digest: bytes
+    distributed_at: int
+
+
+def _read_permission_list_distributed(plain: Mapping[str, Any]) -> PermissionListDistributed:
+    return PermissionListDistributed._make(plain.values())
+
+
+def _write_permission_list_distributed(record: PermissionListDistributed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class Permit(NamedTuple):
+    """情報提供許可証: what the network signs (assessment III-6 risk 1).
+
+    Fields:
+        permit_id: 32 hex digits, derived.
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        inquirer_institution_code: 16 digits.
+        provider_institution_code: 16 digits.
+        affair_code: JM + 14 digits.
+        procedure_code: JT + 14 digits.
+        spi_name_code: TM + 14 digits.
+        item_codes: Items the row permits.
+        list_version: Version the network decided with.
+        row_id: Row that permits it.
+        issued_at: Milliseconds since 1970 UTC.
+        expires_at: Milliseconds since 1970 UTC.
+    """
+
+    permit_id: str
+    exchange_id: str
+    inquirer_institution_code: str
+    provider_institution_code: str
+    affair_code: str
+    procedure_code: str
+    spi_name_code: str
+    item_codes: tuple[str, ...]
+    list_version: int
+    row_id: str
+    issued_at: int
+    expires_at: int
+
+
+def _read_permit(plain: Mapping[str, Any]) -> Permit:
+    return Permit(
+        plain["permit_id"],
+        plain["exchange_id"],
+        plain["inquirer_institution_code"],
+        plain["provider_institution_code"],
+        plain["affair_code"],
+        plain["procedure_code"],
+        plain["spi_name_code"],
+        tuple(plain["item_codes"]),
+        plain["list_version"],
+        plain["row_id"],
+        plain["issued_at"],
+        plain["expires_at"],
+    )
+
+
+def _write_permit(record: Permit) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class PermitDeadlinePassed(NamedTuple):
+    """A permit expired without a report of its provision.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        deadline_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    deadline_at: int
+
+
+def _read_permit_deadline_passed(plain: Mapping[str, Any]) -> PermitDeadlinePassed:
+    return PermitDeadlinePassed._make(plain.values())
+
+
+def _write_permit_deadline_passed(record: PermitDeadlinePassed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class PermitIssued(NamedTuple):
+    """The network allows this one inquiry.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        permit: Avro body of Permit.
+        permit_proof: Batch signature of the network over it.
+        permit_id: 32 hex digits.
+        list_version: Version decided with.
+        row_id: Row that permits it.
+    """
+
+    exchange_id: str
+    permit: bytes
+    permit_proof: bytes
+    permit_id: str
+    list_version: int
+    row_id: str
+
+
+def _read_permit_issued(plain: Mapping[str, Any]) -> PermitIssued:
+    return PermitIssued._make(plain.values())
+
+
+def _write_permit_issued(record: PermitIssued) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class PermitRefused(NamedTuple):
+    """The network refuses; an answer, not an error.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        outcome: NOT_PERMITTED, PIA_BLOCK, SUSPENDED, UNAVAILABLE or INVALID.
+        rule: Rule that refused.
+        list_version: Version decided with.
+        nearest_row_id: Nearest row.
+        nearest_attribute: Attribute that would have allowed it.
+        nearest_value: Value it needed.
+    """
+
+    exchange_id: str
+    outcome: Outcome
+    rule: str
+    list_version: int
+    nearest_row_id: str
+    nearest_attribute: str
+    nearest_value: str
+
+
+def _read_permit_refused(plain: Mapping[str, Any]) -> PermitRefused:
+    return PermitRefused(
+        plain["exchange_id"],
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+        plain["list_version"],
+        plain["nearest_row_id"],
+        plain["nearest_attribute"],
+        plain["nearest_value"],
+    )
+
+
+def _write_permit_refused(record: PermitRefused) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class PermitRequested(NamedTuple):
+    """The intermediate server asks the network for a permit and for the list check.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        inquirer_institution_code: 16 digits.
+        provider_institution_code: 16 digits.
+        affair_code: JM + 14 digits.
+        procedure_code: JT + 14 digits.
+        spi_name_code: TM + 14 digits.
+        consent_obtained: Consent of the person.
+        inquirer_non_disclosure_code: 1 or 2.
+        requested_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    inquirer_institution_code: str
+    provider_institution_code: str
+    affair_code: str
+    procedure_code: str
+    spi_name_code: str
+    consent_obtained: bool
+    inquirer_non_disclosure_code: str
+    requested_at: int
+
+
+def _read_permit_requested(plain: Mapping[str, Any]) -> PermitRequested:
+    return PermitRequested._make(plain.values())
+
+
+def _write_permit_requested(record: PermitRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class ProvidedRecord(NamedTuple):
+    """One copy record, projected to the permitted items.
+
+    Fields:
+        record_key: Key inside the data set, e.g. dose or tax year.
+        layout_version: Layout the items follow.
+        items: Permitted items.
+    """
+
+    record_key: str
+    layout_version: str
+    items: tuple[Item, ...]
+
+
+def _read_provided_record(plain: Mapping[str, Any]) -> ProvidedRecord:
+    return ProvidedRecord(
+        plain["record_key"],
+        plain["layout_version"],
+        tuple([_read_item(one) for one in plain["items"]]),
+    )
+
+
+def _write_provided_record(record: ProvidedRecord) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["items"] = [_write_item(one) for one in record.items]
+    return plain
+
+
+class ProvidedInformation(NamedTuple):
+    """The plain answer inside the seal; never on a topic by itself.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        spi_name_code: TM + 14 digits.
+        as_of: Copies as of this moment, milliseconds since 1970 UTC.
+        salt: 16 bytes; the digest in the records covers it.
+        records: Copy records.
+    """
+
+    exchange_id: str
+    spi_name_code: str
+    as_of: int
+    salt: bytes
+    records: tuple[ProvidedRecord, ...]
+
+
+def _read_provided_information(plain: Mapping[str, Any]) -> ProvidedInformation:
+    return ProvidedInformation(
+        plain["exchange_id"],
+        plain["spi_name_code"],
+        plain["as_of"],
+        plain["salt"],
+        tuple([_read_provided_record(one) for one in plain["records"]]),
+    )
+
+
+def _write_provided_information(record: ProvidedInformation) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["records"] = [_write_provided_record(one) for one in record.records]
+    return plain
+
+
+class ProvisionAnswered(NamedTuple):
+    """The provider's answer or refusal, sealed for the inquirer.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        outcome: How the provider decided.
+        rule: Rule that refused; empty when data left.
+        provided_at: Milliseconds since 1970 UTC; 0 when nothing left.
+        sealed_answer: Sealed ProvidedInformation or empty.
+        answer_digest: Salted SHA-256 of the plain answer or empty.
+        sealed_digest: SHA-256 of sealed_answer or empty.
+        spi_items: Items that left.
+        non_disclosure_code: 1 or 2.
+        provider_list_version: Version of the provider's copy of the list.
+        nearest_row_id: Nearest row of the provider's list.
+        nearest_attribute: Attribute that would have allowed it.
+        nearest_value: Value it needed.
+    """
+
+    exchange_id: str
+    outcome: Outcome
+    rule: str
+    provided_at: int
+    sealed_answer: bytes
+    answer_digest: bytes
+    sealed_digest: bytes
+    spi_items: tuple[str, ...]
+    non_disclosure_code: str
+    provider_list_version: int
+    nearest_row_id: str = ""
+    nearest_attribute: str = ""
+    nearest_value: str = ""
+
+
+def _read_provision_answered(plain: Mapping[str, Any]) -> ProvisionAnswered:
+    return ProvisionAnswered(
+        plain["exchange_id"],
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+        plain["provided_at"],
+        plain["sealed_answer"],
+        plain["answer_digest"],
+        plain["sealed_digest"],
+        tuple(plain["spi_items"]),
+        plain["non_disclosure_code"],
+        plain["provider_list_version"],
+        plain["nearest_row_id"],
+        plain["nearest_attribute"],
+        plain["nearest_value"],
+    )
+
+
+def _write_provision_answered(record: ProvisionAnswered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class ProvisionHeld(NamedTuple):
+    """The provider's staff must look first (assessment III-6 risk 2(3)).
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        hold_deadline_at: Milliseconds since 1970 UTC.
+    """
+
+    exchange_id: str
+    hold_deadline_at: int
+
+
+def _read_provision_held(plain: Mapping[str, Any]) -> ProvisionHeld:
+    return ProvisionHeld._make(plain.values())
+
+
+def _write_provision_held(record: ProvisionHeld) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class Party(StrEnum):
+    """Whose record it is: Article 23(1) names inquirer and provider, 23(3) the network."""
+
+    INQUIRER = "INQUIRER"
+    NETWORK = "NETWORK"
+    PROVIDER = "PROVIDER"
+
+
+_PARTY = {member.value: member for member in Party}
+
+
+class ProvisionRecorded(NamedTuple):
+    """情報提供等記録 (Number Act Article 23): one party's record of one exchange, with the basis of the decision and never a value.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        party: As what.
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        transaction_serial_number: 20 digits.
+        inquirer_institution_code: 16 digits.
+        inquirer_name: Name.
+        provider_institution_code: 16 digits.
+        provider_name: Name.
+        requested_at: Milliseconds since 1970 UTC.
+        provided_at: Milliseconds since 1970 UTC; 0 when nothing was provided.
+        affair_code: JM + 14 digits.
+        procedure_code: JT + 14 digits.
+        spi_name_code: TM + 14 digits.
+        spi_items: Items provided.
+        outcome: How it ended.
+        rule: Rule that refused.
+        non_disclosure_code: 1 or 2 (Article 23(2)).
+        permit_id: Permit or empty.
+        list_version: Version of the list this party decided with; 0 when it decided nothing.
+        row_id: Row that permits it.
+        copy_digest: SHA-256 over the copy records used, provider only.
+        auto_response_disabled: The block flag as seen, provider only.
+        operator_id: Who confirmed or refused; empty without a hold.
+        hold_reason: Why staff refused.
+        answer_digest: Salted SHA-256 of the plain answer.
+        sealed_digest: SHA-256 of what left.
+    """
+
+    institution_code: str
+    party: Party
+    exchange_id: str
+    transaction_serial_number: str
+    inquirer_institution_code: str
+    inquirer_name: str
+    provider_institution_code: str
+    provider_name: str
+    requested_at: int
+    provided_at: int
+    affair_code: str
+    procedure_code: str
+    spi_name_code: str
+    spi_items: tuple[str, ...]
+    outcome: Outcome
+    rule: str
+    non_disclosure_code: str
+    permit_id: str
+    list_version: int
+    row_id: str
+    copy_digest: bytes
+    auto_response_disabled: bool
+    operator_id: str
+    hold_reason: HoldReason
+    answer_digest: bytes
+    sealed_digest: bytes
+
+
+def _read_provision_recorded(plain: Mapping[str, Any]) -> ProvisionRecorded:
+    return ProvisionRecorded(
+        plain["institution_code"],
+        _PARTY[plain["party"]],
+        plain["exchange_id"],
+        plain["transaction_serial_number"],
+        plain["inquirer_institution_code"],
+        plain["inquirer_name"],
+        plain["provider_institution_code"],
+        plain["provider_name"],
+        plain["requested_at"],
+        plain["provided_at"],
+        plain["affair_code"],
+        plain["procedure_code"],
+        plain["spi_name_code"],
+        tuple(plain["spi_items"]),
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+        plain["non_disclosure_code"],
+        plain["permit_id"],
+        plain["list_version"],
+        plain["row_id"],
+        plain["copy_digest"],
+        plain["auto_response_disabled"],
+        plain["operator_id"],
+        _HOLDREASON[plain["hold_reason"]],
+        plain["answer_digest"],
+        plain["sealed_digest"],
+    )
+
+
+def _write_provision_recorded(record: ProvisionRecorded) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class ProvisionReported(NamedTuple):
+    """What the network may know of a provision: everything but the content.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        outcome: How the provider decided.
+        rule: Rule that refused.
+        provided_at: Milliseconds since 1970 UTC; 0 when nothing left.
+        answer_digest: As in ProvisionAnswered.
+        sealed_digest: As in ProvisionAnswered.
+        spi_items: Items that left.
+        non_disclosure_code: 1 or 2.
+    """
+
+    exchange_id: str
+    outcome: Outcome
+    rule: str
+    provided_at: int
+    answer_digest: bytes
+    sealed_digest: bytes
+    spi_items: tuple[str, ...]
+    non_disclosure_code: str
+
+
+def _read_provision_reported(plain: Mapping[str, Any]) -> ProvisionReported:
+    return ProvisionReported(
+        plain["exchange_id"],
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+        plain["provided_at"],
+        plain["answer_digest"],
+        plain["sealed_digest"],
+        tuple(plain["spi_items"]),
+        plain["non_disclosure_code"],
+    )
+
+
+def _write_provision_reported(record: ProvisionReported) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+Message = (
+    AcquisitionNumberAssigned
+    | AcquisitionNumberIssued
+    | AcquisitionNumberRequested
+    | CodeAcquisitionFailed
+    | CodeAcquisitionRequested
+    | CodeRevocationRequested
+    | CodeStateChanged
+    | CopyBatchOpened
+    | CopyBatchReported
+    | CopySubmitted
+    | HoldConfirmed
+    | HoldDeadlinePassed
+    | HoldRefused
+    | IdentityConfirmed
+    | IdentityNotified
+    | IdentityUnknown
+    | InquiryAccepted
+    | InquiryAnswered
+    | InquiryCancelRequested
+    | InquiryDeadlinePassed
+    | InquiryForwarded
+    | InquiryHeld
+    | InquiryRejected
+    | InquiryRequested
+    | InquiryReturned
+    | InquirySent
+    | LinkageCodeIssued
+    | LinkageCodeRevoked
+    | PermissionListDistributed
+    | Permit
+    | PermitDeadlinePassed
+    | PermitIssued
+    | PermitRefused
+    | PermitRequested
+    | ProvidedInformation
+    | ProvisionAnswered
+    | ProvisionHeld
+    | ProvisionRecorded
+    | ProvisionReported
+)
+
+MESSAGES: tuple[type[Any], ...] = (
+    AcquisitionNumberAssigned,
+    AcquisitionNumberIssued,
+    AcquisitionNumberRequested,
+    CodeAcquisitionFailed,
+    CodeAcquisitionRequested,
+    CodeRevocationRequested,
+    CodeStateChanged,
+    CopyBatchOpened,
+    CopyBatchReported,
+    CopySubmitted,
+    HoldConfirmed,
+    HoldDeadlinePassed,
+    HoldRefused,
+    IdentityConfirmed,
+    IdentityNotified,
+    IdentityUnknown,
+    InquiryAccepted,
+    InquiryAnswered,
+    InquiryCancelRequested,
+    InquiryDeadlinePassed,
+    InquiryForwarded,
+    InquiryHeld,
+    InquiryRejected,
+    InquiryRequested,
+    InquiryReturned,
+    InquirySent,
+    LinkageCodeIssued,
+    LinkageCodeRevoked,
+    PermissionListDistributed,
+    Permit,
+    PermitDeadlinePassed,
+    PermitIssued,
+    PermitRefused,
+    PermitRequested,
+    ProvidedInformation,
+    ProvisionAnswered,
+    ProvisionHeld,
+    ProvisionRecorded,
+    ProvisionReported,
+)
+# class, from plain, to plain, topic, key
+CODERS: tuple[Any, ...] = (
+    (
+        AcquisitionNumberAssigned,
+        _read_acquisition_number_assigned,
+        _write_acquisition_number_assigned,
+        "institution.{institution_code}.replies",
+        "request_id",
+    ),
+    (
+        AcquisitionNumberIssued,
+        _read_acquisition_number_issued,
+        _write_acquisition_number_issued,
+        "network.acquisition_number_issued",
+        "request_id",
+    ),
+    (
+        AcquisitionNumberRequested,
+        _read_acquisition_number_requested,
+        _write_acquisition_number_requested,
+        "code_management.acquisition_number_requested",
+        "request_id",
+    ),
+    (
+        CodeAcquisitionFailed,
+        _read_code_acquisition_failed,
+        _write_code_acquisition_failed,
+        "network.code_acquisition_failed",
+        "request_id",
+    ),
+    (
+        CodeAcquisitionRequested,
+        _read_code_acquisition_requested,
+        _write_code_acquisition_requested,
+        "institution.{institution_code}.codes",
+        "integrated_number",
+    ),
+    (
+        CodeRevocationRequested,
+        _read_code_revocation_requested,
+        _write_code_revocation_requested,
+        "institution.{institution_code}.codes",
+        "integrated_number",
+    ),
+    (
+        CodeStateChanged,
+        _read_code_state_changed,
+        _write_code_state_changed,
+        "institution.{institution_code}.replies",
+        "integrated_number",
+    ),
+    (
+        CopyBatchOpened,
+        _read_copy_batch_opened,
+        _write_copy_batch_opened,
+        "institution.{institution_code}.copies",
+        "batch_id",
+    ),
+    (
+        CopyBatchReported,
+        _read_copy_batch_reported,
+        _write_copy_batch_reported,
+        "institution.{institution_code}.replies",
+        "batch_id",
+    ),
+    (
+        CopySubmitted,
+        _read_copy_submitted,
+        _write_copy_submitted,
+        "institution.{institution_code}.copies",
+        "integrated_number",
+    ),
+    (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_confirmed", "exchange_id"),
+    (
+        HoldDeadlinePassed,
+        _read_hold_deadline_passed,
+        _write_hold_deadline_passed,
+        "timers.hold_deadline_passed",
+        "exchange_id",
+    ),
+    (HoldRefused, _read_hold_refused, _write_hold_refused, "operations.hold_refused", "exchange_id"),
+    (
+        IdentityConfirmed,
+        _read_identity_confirmed,
+        _write_identity_confirmed,
+        "juki.identity_confirmed",
+        "acquisition_number",
+    ),
+    (
+        IdentityNotified,
+        _read_identity_notified,
+        _write_identity_notified,
+        "juki.{institution_code}.identities",
+        "acquisition_number",
+    ),
+    (IdentityUnknown, _read_identity_unknown, _write_identity_unknown, "juki.identity_unknown", "acquisition_number"),
+    (
+        InquiryAccepted,
+        _read_inquiry_accepted,
+        _write_inquiry_accepted,
+        "institution.{inquirer_institution_code}.replies",
+        "record_identification_number",
+    ),
+    (
+        InquiryAnswered,
+        _read_inquiry_answered,
+        _write_inquiry_answered,
+        "institution.{inquirer_institution_code}.replies",
+        "record_identification_number",
+    ),
+    (
+        InquiryCancelRequested,
+        _read_inquiry_cancel_requested,
+        _write_inquiry_cancel_requested,
+        "institution.{inquirer_institution_code}.requests",
+        "record_identification_number",
+    ),
+    (
+        InquiryDeadlinePassed,
+        _read_inquiry_deadline_passed,
+        _write_inquiry_deadline_passed,
+        "timers.inquiry_deadline_passed",
+        "exchange_id",
+    ),
+    (InquiryForwarded, _read_inquiry_forwarded, _write_inquiry_forwarded, "network.inquiry_forwarded", "exchange_id"),
+    (
+        InquiryHeld,
+        _read_inquiry_held,
+        _write_inquiry_held,
+        "institution.{inquirer_institution_code}.replies",
+        "record_identification_number",
+    ),
+    (
+        InquiryRejected,
+        _read_inquiry_rejected,
+        _write_inquiry_rejected,
+        "institution.{inquirer_institution_code}.replies",
+        "record_identification_number",
+    ),
+    (
+        InquiryRequested,
+        _read_inquiry_requested,
+        _write_inquiry_requested,
+        "institution.{inquirer_institution_code}.requests",
+        "record_identification_number",
+    ),
+    (InquiryReturned, _read_inquiry_returned, _write_inquiry_returned, "network.inquiry_returned", "exchange_id"),
+    (InquirySent, _read_inquiry_sent, _write_inquiry_sent, "inquiry.inquiry_sent", "exchange_id"),
+    (
+        LinkageCodeIssued,
+        _read_linkage_code_issued,
+        _write_linkage_code_issued,
+        "network.linkage_code_issued",
+        "request_id",
+    ),
+    (
+        LinkageCodeRevoked,
+        _read_linkage_code_revoked,
+        _write_linkage_code_revoked,
+        "code_management.linkage_code_revoked",
+        "linkage_code",
+    ),
+    (
+        PermissionListDistributed,
+        _read_permission_list_distributed,
+        _write_permission_list_distributed,
+        "network.permission_list_distributed",
+        "institution_code",
+    ),
+    (Permit, _read_permit, _write_permit, "", ""),
+    (
+        PermitDeadlinePassed,
+        _read_permit_deadline_passed,
+        _write_permit_deadline_passed,
+        "timers.permit_deadline_passed",
+        "exchange_id",
+    ),
+    (PermitIssued, _read_permit_issued, _write_permit_issued, "network.permit_issued", "exchange_id"),
+    (PermitRefused, _read_permit_refused, _write_permit_refused, "network.permit_refused", "exchange_id"),
+    (PermitRequested, _read_permit_requested, _write_permit_requested, "inquiry.permit_requested", "exchange_id"),
+    (ProvidedInformation, _read_provided_information, _write_provided_information, "", ""),
+    (
+        ProvisionAnswered,
+        _read_provision_answered,
+        _write_provision_answered,
+        "provision.provision_answered",
+        "exchange_id",
+    ),
+    (ProvisionHeld, _read_provision_held, _write_provision_held, "provision.provision_held", "exchange_id"),
+    (
+        ProvisionRecorded,
+        _read_provision_recorded,
+        _write_provision_recorded,
+        "records.provision_recorded",
+        "institution_code",
+    ),
+    (
+        ProvisionReported,
+        _read_provision_reported,
+        _write_provision_reported,
+        "provision.provision_reported",
+        "exchange_id",
+    ),
+)
