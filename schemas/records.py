@@ -77,6 +77,46 @@ def _write_acquisition_number_requested(record: AcquisitionNumberRequested) -> M
     return record._asdict()
 
 
+class CancelOrdered(NamedTuple):
+    """A kind of a withdrawn inquiry is to be closed by the shard that owns it.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        reason: Free text of the inquirer.
+    """
+
+    exchange_id: str
+    reason: str
+
+
+def _read_cancel_ordered(plain: Mapping[str, Any]) -> CancelOrdered:
+    return CancelOrdered._make(plain.values())
+
+
+def _write_cancel_ordered(record: CancelOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CheckpointDue(NamedTuple):
+    """An institution's log has grown and wants a signed checkpoint.
+
+    Fields:
+        institution_code: 16 digits.
+        size: Size of the log when the timer looked.
+    """
+
+    institution_code: str
+    size: int
+
+
+def _read_checkpoint_due(plain: Mapping[str, Any]) -> CheckpointDue:
+    return CheckpointDue._make(plain.values())
+
+
+def _write_checkpoint_due(record: CheckpointDue) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class CodeAcquisitionFailed(NamedTuple):
     """No code: the number is unknown, used, expired or of another institution, or the person is unknown.
 
@@ -1539,6 +1579,8 @@ Message = (
     AcquisitionNumberAssigned
     | AcquisitionNumberIssued
     | AcquisitionNumberRequested
+    | CancelOrdered
+    | CheckpointDue
     | CodeAcquisitionFailed
     | CodeAcquisitionRequested
     | CodeRevocationRequested
@@ -1581,6 +1623,8 @@ MESSAGES: tuple[type[Any], ...] = (
     AcquisitionNumberAssigned,
     AcquisitionNumberIssued,
     AcquisitionNumberRequested,
+    CancelOrdered,
+    CheckpointDue,
     CodeAcquisitionFailed,
     CodeAcquisitionRequested,
     CodeRevocationRequested,
@@ -1641,6 +1685,8 @@ CODERS: tuple[Any, ...] = (
         "code_management.acquisition_number_requested",
         "request_id",
     ),
+    (CancelOrdered, _read_cancel_ordered, _write_cancel_ordered, "inquiry.cancel_ordered", "exchange_id"),
+    (CheckpointDue, _read_checkpoint_due, _write_checkpoint_due, "timers.checkpoint_due", "institution_code"),
     (
         CodeAcquisitionFailed,
         _read_code_acquisition_failed,

@@ -1,0 +1,271 @@
+"""Kafka and PostgreSQL in memory, with the same promises as the real ones and hooks for faults.
+
+Owns nothing of its own idea: the contract tests run the same body on these and on the real adapters. Every call may
+be delayed or refused by a `Weather`, which is how a simulation gets its reordering, repeats and outages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from broker.errors import Fenced, OwnFault, WorldFault
+from broker.facts import KEY_OF, LOOKUP_OF
+from broker.ports import Advance, Claim, Delivered, Log, Outgoing, Position, Source, Store, Transaction
+from broker.tables import TABLES
+
+Weather = Callable[[str], Awaitable[None]]  # told what is about to happen; may wait, or raise
+
+
+async def fair(_: str) -> None:
+    """No delays and no faults."""
+
+
+class MemoryBroker:
+    """All topics of one Kafka. `append` is what a producer's acknowledged send does."""
+
+    def __init__(self) -> None:
+        self.logs: dict[Source, list[Delivered]] = defaultdict(list)
+        self._arrived = asyncio.Event()
+
+    def append(self, message: Outgoing) -> None:
+        """One record at the end of its partition."""
+        log = self.logs[message.topic, message.partition]
+        log.append(
+            Delivered(
+                message.topic, message.partition, len(log), message.key, message.value, message.headers, message.at
+            )
+        )
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until something arrives anywhere, or the time is over."""
+        arrived = self._arrived
+        try:
+            await asyncio.wait_for(arrived.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def records(self, topic: str) -> list[Delivered]:
+        """Everything on a topic, partition by partition."""
+        return [record for (name, _), log in sorted(self.logs.items()) if name == topic for record in log]
+
+
+class MemoryLog:
+    """One worker's view of a MemoryBroker."""
+
+    def __init__(self, broker: MemoryBroker, weather: Weather = fair) -> None:
+        self.broker = broker
+        self._weather = weather
+        self._next: dict[Source, int] = {}
+
+    async def start(self, positions: Mapping[Source, int]) -> None:
+        """See `Log.start`."""
+        await self._weather("start")
+        for source, offset in positions.items():
+            end = len(self.broker.logs[source])
+            if offset > end:
+                raise OwnFault(
+                    f"{source[0]}/{source[1]} ends at {end}, below the next offset {offset}: its tail is lost"
+                )
+        self._next = dict(positions)
+
+    async def fetch(self, maximum: int, wait_seconds: float) -> list[Delivered]:
+        """See `Log.fetch`."""
+        await self._weather("fetch")
+        found = self._take(maximum)
+        if not found:
+            await self.broker.wait(wait_seconds)
+            found = self._take(maximum)
+        return found
+
+    def _take(self, maximum: int) -> list[Delivered]:
+        found: list[Delivered] = []
+        for source, offset in self._next.items():
+            room = maximum - len(found)
+            if room <= 0:
+                break
+            records = self.broker.logs[source][offset : offset + room]
+            found += records
+            self._next[source] = offset + len(records)
+        return found
+
+    async def publish(self, batch: Sequence[Outgoing]) -> None:
+        """See `Log.publish`: one record after the other, so that a fault leaves a prefix appended."""
+        for message in batch:
+            await self._weather("publish")
+            self.broker.append(message)
+        await self._weather("published")
+
+    async def acknowledge(self, positions: Mapping[Source, int]) -> None:
+        """See `Log.acknowledge`."""
+
+    async def stop(self) -> None:
+        """See `Log.stop`."""
+        self._next = {}
+
+
+class _Shard:
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.batch = 0
+        self.owner = ""
+        self.lease_until = 0
+        self.positions: dict[Source, Position] = {}
+        self.outbox: dict[int, bytes] = {}
+
+
+class MemoryStore:
+    """All tables of one PostgreSQL."""
+
+    def __init__(self, weather: Weather = fair) -> None:
+        self.tables: dict[type[Any], dict[tuple[Any, ...], Any]] = {table.row: {} for table in TABLES}
+        self.indexes: dict[tuple[type[Any], tuple[str, ...]], dict[tuple[Any, ...], dict[tuple[Any, ...], Any]]] = {
+            one: defaultdict(dict) for one in LOOKUP_OF
+        }
+        self.shards: dict[tuple[str, int], _Shard] = defaultdict(_Shard)
+        self._weather = weather
+
+    def with_weather(self, weather: Weather) -> MemoryStore:
+        """The same tables seen through other weather: one worker's connection."""
+        other = MemoryStore(weather)
+        other.tables, other.indexes, other.shards = self.tables, self.indexes, self.shards
+        return other
+
+    def put(self, rows: Iterable[Any]) -> None:
+        """Write rows at once, as a world's creator does."""
+        for row in rows:
+            self._put(row)
+
+    def _put(self, row: Any) -> None:
+        kind = type(row)
+        self.drop(kind, KEY_OF[kind](row))
+        self.tables[kind][KEY_OF[kind](row)] = row
+        for (other, lookup), index in self.indexes.items():
+            if other is kind:
+                index[LOOKUP_OF[kind, lookup](row)][KEY_OF[kind](row)] = row
+
+    def drop(self, kind: type[Any], key: tuple[Any, ...]) -> None:
+        """The row with this key is gone from the table and its look-ups."""
+        row = self.tables[kind].pop(key, None)
+        if row is None:
+            return
+        for (other, lookup), index in self.indexes.items():
+            if other is kind:
+                index[LOOKUP_OF[kind, lookup](row)].pop(key, None)
+
+    async def claim(self, service: str, shard: int, owner: str, now: int, lease_ms: int) -> Claim:
+        """See `Store.claim`."""
+        await self._weather("claim")
+        state = self.shards[service, shard]
+        if state.owner not in ("", owner) and state.lease_until > now:
+            raise WorldFault(f"{service}/{shard} is held by {state.owner}")
+        state.epoch += 1
+        state.owner, state.lease_until = owner, now + lease_ms
+        return Claim(state.epoch, state.batch, dict(state.positions), tuple(sorted(state.outbox.items())))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """See `Store.transaction`."""
+        await self._weather("begin")
+        transaction = MemoryTransaction(self, self._weather)
+        yield transaction
+        await self._weather("commit")
+        transaction.commit()
+        await self._weather("committed")
+
+    async def due(
+        self, kind: type[Any], column: str, states: tuple[str, ...], between: tuple[int, int], limit: int
+    ) -> list[Any]:
+        """See `Store.due`."""
+        await self._weather("due")
+        place = kind._fields.index(column)
+        found = [
+            row
+            for row in self.tables[kind].values()
+            if between[0] < row[place] <= between[1] and (not states or row.state in states)
+        ]
+        return sorted(found, key=lambda row: (row[place], row))[:limit]
+
+    async def all(self, kind: type[Any], limit: int) -> list[Any]:
+        """See `Store.all`."""
+        await self._weather("all")
+        rows = self.tables[kind]
+        if len(rows) > limit:
+            raise OwnFault(f"{kind.__name__} has {len(rows)} rows; at most {limit} were expected")
+        return [rows[key] for key in sorted(rows)]
+
+
+class MemoryTransaction:
+    """Writes kept back until the commit; reads see what is committed."""
+
+    def __init__(self, store: MemoryStore, weather: Weather) -> None:
+        self._store = store
+        self._weather = weather
+        self._writes: list[tuple[type[Any], Sequence[Any], Sequence[tuple[Any, ...]]]] = []
+        self._advance: Advance | None = None
+
+    async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Transaction.rows`."""
+        await self._weather("read")
+        table = self._store.tables[kind]
+        return [table[key] for key in keys if key in table]
+
+    async def find(self, kind: type[Any], lookup: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Transaction.find`."""
+        await self._weather("read")
+        index = self._store.indexes[kind, lookup]
+        return [row for key in keys for row in index.get(key, {}).values()]
+
+    async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """See `Transaction.write`."""
+        await self._weather("write")
+        keys = [KEY_OF[kind](row) for row in rows]
+        if len(set(keys)) != len(keys):
+            raise OwnFault(f"{kind.__name__}: one statement writes the same key twice")
+        self._writes.append((kind, list(rows), ()))
+
+    async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
+        """See `Transaction.remove`."""
+        await self._weather("write")
+        self._writes.append((kind, (), list(keys)))
+
+    async def advance(self, advance: Advance) -> None:
+        """See `Transaction.advance`."""
+        await self._weather("write")
+        self._advance = advance
+        self._check(advance)
+
+    def _check(self, advance: Advance) -> None:
+        state = self._store.shards[advance.service, advance.shard]
+        if state.epoch != advance.epoch:
+            raise Fenced(f"{advance.service}/{advance.shard}: epoch {state.epoch} has replaced {advance.epoch}")
+
+    def commit(self) -> None:
+        """All at once; Fenced when another owner came between."""
+        if self._advance is not None:
+            self._check(self._advance)
+        for kind, rows, keys in self._writes:
+            for key in keys:
+                self._store.drop(kind, key)
+            self._store.put(rows)
+        if self._advance is not None:
+            advance = self._advance
+            state = self._store.shards[advance.service, advance.shard]
+            state.batch, state.lease_until = advance.batch, advance.lease_until
+            state.positions.update(advance.positions)
+            if advance.outbox:
+                state.outbox[advance.batch] = advance.outbox
+            for number in advance.published:
+                state.outbox.pop(number, None)
+
+
+def _keeps_promises(
+    log: MemoryLog, store: MemoryStore, transaction: MemoryTransaction
+) -> tuple[Log, Store, Transaction]:
+    # The type checker reports here, and not in a caller, when an adapter drifts from its port.
+    return log, store, transaction

@@ -1,0 +1,294 @@
+"""The store on PostgreSQL over asyncpg.
+
+Owns the SQL: statements over the table of tables are built from it once, all others stand in `queries.sql`. Promises
+what `broker.ports` says; translates asyncpg's exceptions here and nowhere else. Leaves the database server, its users
+and its durability to whoever started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
+from typing import Any
+
+import asyncpg
+
+from broker.errors import Fenced, OwnFault, WorldFault
+from broker.ports import Advance, Cause, Claim, Position, Source, Store, Transaction
+from broker.tables import TABLE_OF, TABLES, Table
+
+CALL_SECONDS = 30.0
+
+
+def load_queries() -> dict[str, str]:
+    """The named statements of queries.sql, their comments left out."""
+    text = resources.files("broker.adapters").joinpath("queries.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return {
+        name: "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+QUERIES = load_queries()
+
+
+class Statements:
+    """The four statements a table needs, built from its description."""
+
+    def __init__(self, table: Table) -> None:
+        columns = ", ".join(table.columns)
+        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(table.types, 1))
+        rest = [column for column in table.columns if column not in table.key]
+        on_conflict = (
+            f"do update set {', '.join(f'{column} = excluded.{column}' for column in rest)}" if rest else "do nothing"
+        )
+        self.write = (
+            f"insert into {table.name} ({columns}) select * from unnest({arrays}) "  # noqa: S608 - our own names
+            f"on conflict ({', '.join(table.key)}) {on_conflict}"
+        )
+        self.rows = f"select {columns} from {table.name} where {self._match(table, table.key)}"  # noqa: S608
+        self.remove = f"delete from {table.name} where {self._match(table, table.key)}"  # noqa: S608
+        self.find = {
+            lookup: f"select {columns} from {table.name} where {self._match(table, lookup)}"  # noqa: S608
+            for lookup in table.lookups
+        }
+        self.all = f"select {columns} from {table.name} order by {', '.join(table.key)} limit $1"  # noqa: S608
+        self.due = {
+            (column, of_state): f"select {columns} from {table.name} where {column} > $1 and {column} <= $2 "  # noqa: S608
+            f"{'and state = any($4::text[]) ' if of_state else ''}order by {column}, {', '.join(table.key)} limit $3"
+            for column, kind in zip(table.columns, table.types, strict=True)
+            for of_state in (False, True)
+            if kind == "bigint"
+        }
+
+    @staticmethod
+    def _match(table: Table, names: tuple[str, ...]) -> str:
+        kinds = [table.types[table.columns.index(name)] for name in names]
+        if len(names) == 1:
+            return f"{names[0]} = any($1::{kinds[0]}[])"
+        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(kinds, 1))
+        return f"({', '.join(names)}) in (select * from unnest({arrays}))"  # noqa: S608 - our own names
+
+
+STATEMENTS: dict[type[Any], Statements] = {table.row: Statements(table) for table in TABLES}
+
+# What the server or the way to it may do to us; everything else of asyncpg's is our own mistake.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.ConnectionDoesNotExistError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.DeadlockDetectedError,
+    asyncpg.exceptions.SerializationError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.InvalidCachedStatementError,
+    asyncpg.exceptions.DiskFullError,
+)
+
+
+@contextmanager
+def translated() -> Any:
+    """asyncpg's exceptions as ours; the text names the class and state, never a value."""
+    try:
+        yield
+    except AWAY as error:
+        state = getattr(error, "sqlstate", "") or ""
+        raise WorldFault(f"PostgreSQL: {type(error).__name__} {state}".strip()) from None
+    except asyncpg.PostgresError as error:
+        raise OwnFault(f"PostgreSQL refused a statement: {type(error).__name__} {error.sqlstate}") from error
+
+
+async def connect_pool(dsn: str, size: int) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of connections set up for the services' small keyed statements; WorldFault when the server is away."""
+    with translated():
+        async with asyncio.timeout(CALL_SECONDS):
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                command_timeout=CALL_SECONDS,
+                max_inactive_connection_lifetime=0,
+                # Every statement goes by a key: with fresh tables and no statistics yet, the planner must not scan.
+                server_settings={
+                    "application_name": "chukan",
+                    "enable_seqscan": "off",
+                    "enable_hashjoin": "off",
+                    "enable_mergejoin": "off",
+                    "jit": "off",
+                    "plan_cache_mode": "force_generic_plan",
+                },
+            )
+    return pool
+
+
+async def migrate(dsn: str) -> list[str]:
+    """Apply the numbered migrations that are not yet in; returns their names. One at a time, each whole or not."""
+    applied = []
+    folder = resources.files("broker.adapters").joinpath("migrations")
+    scripts = sorted((path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
+    with translated():
+        connection = await asyncio.wait_for(asyncpg.connect(dsn, command_timeout=CALL_SECONDS), CALL_SECONDS)
+        try:
+            await connection.execute("select pg_advisory_lock(7264230001)")
+            await connection.execute("create table if not exists migrations (name text primary key, at timestamptz)")
+            known = {row["name"] for row in await connection.fetch("select name from migrations")}
+            for script in scripts:
+                if script.name in known:
+                    continue
+                async with connection.transaction():
+                    await connection.execute(script.read_text(encoding="utf-8"))
+                    await connection.execute("insert into migrations values ($1, now())", script.name)
+                applied.append(script.name)
+        finally:
+            await asyncio.wait_for(connection.close(), CALL_SECONDS)
+    return applied
+
+
+class PostgresStore:
+    """See `broker.ports.Store`. Holds a pool; `close` within a bound."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], reached: Callable[[str], None] | None = None) -> None:
+        self._pool = pool
+        self._reached = reached or (lambda _: None)
+
+    async def close(self) -> None:
+        """Let go of all connections within ten seconds, then cut them."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 10)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        with translated():
+            async with self._pool.acquire(timeout=CALL_SECONDS) as connection:
+                yield connection
+
+    async def claim(self, service: str, shard: int, owner: str, now: int, lease_ms: int) -> Claim:
+        """See `Store.claim`. The row lock of an owner in mid-commit is waited for, so its batch is seen or refused."""
+        async with self._connection() as connection, connection.transaction():
+            row = await connection.fetchrow(QUERIES["claim_shard"], service, shard, owner, now + lease_ms, now)
+            if row is None:
+                holder = await connection.fetchval(QUERIES["shard_owner"], service, shard)
+                raise WorldFault(f"{service}/{shard} is held by {holder}")
+            positions = await connection.fetch(QUERIES["shard_positions"], service, shard)
+            outbox = await connection.fetch(QUERIES["shard_outbox"], service, shard)
+        return Claim(
+            row["epoch"],
+            row["batch"],
+            {(one["topic"], one["partition"]): _position(one["next_offset"], one["seen"]) for one in positions},
+            tuple((one["batch"], one["body"]) for one in outbox),
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """See `Store.transaction`."""
+        async with self._connection() as connection, connection.transaction():
+            yield PostgresTransaction(connection, self._reached)
+
+    async def due(
+        self, kind: type[Any], column: str, states: tuple[str, ...], between: tuple[int, int], limit: int
+    ) -> list[Any]:
+        """See `Store.due`."""
+        statement = STATEMENTS[kind].due[column, bool(states)]
+        async with self._connection() as connection:
+            found = await connection.fetch(statement, *between, limit, *([list(states)] if states else []))
+        return [_row(kind, record) for record in found]
+
+    async def all(self, kind: type[Any], limit: int) -> list[Any]:
+        """See `Store.all`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(STATEMENTS[kind].all, limit + 1)
+        if len(found) > limit:
+            raise OwnFault(f"{TABLE_OF[kind].name} has more than {limit} rows")
+        return [_row(kind, record) for record in found]
+
+    async def load(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """Add many new rows by COPY; OwnFault when one of them is there already (then none is added)."""
+        table = TABLE_OF[kind]
+        async with self._connection() as connection:
+            await connection.copy_records_to_table(
+                table.name, records=rows, columns=table.columns, timeout=CALL_SECONDS * 10
+            )
+
+    async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """Rows of a reading statement, for tools that report."""
+        async with self._connection() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
+        return found
+
+
+class PostgresTransaction:
+    """See `broker.ports.Transaction`."""
+
+    def __init__(self, connection: Any, reached: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._reached = reached
+
+    async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Transaction.rows`."""
+        found = await self._connection.fetch(STATEMENTS[kind].rows, *_columns(keys))
+        return [_row(kind, record) for record in found]
+
+    async def find(self, kind: type[Any], lookup: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """See `Transaction.find`."""
+        found = await self._connection.fetch(STATEMENTS[kind].find[lookup], *_columns(keys))
+        return [_row(kind, record) for record in found]
+
+    async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """See `Transaction.write`."""
+        await self._connection.execute(STATEMENTS[kind].write, *_columns(rows))
+        self._reached("after_write")
+
+    async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
+        """See `Transaction.remove`."""
+        await self._connection.execute(STATEMENTS[kind].remove, *_columns(keys))
+
+    async def advance(self, advance: Advance) -> None:
+        """See `Transaction.advance`."""
+        call, shard = self._connection, (advance.service, advance.shard)
+        held = await call.fetchval(QUERIES["advance_shard"], *shard, advance.epoch, advance.batch, advance.lease_until)
+        if held is None:
+            raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")
+        if advance.positions:
+            topics, partitions, offsets, seen = zip(*_plain(advance.positions), strict=True)
+            await call.execute(QUERIES["advance_positions"], *shard, topics, partitions, offsets, seen)
+        if advance.outbox:
+            await call.execute(QUERIES["add_outbox"], *shard, advance.batch, advance.outbox)
+        if advance.published:
+            await call.execute(QUERIES["remove_outbox"], *shard, list(advance.published))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _row(kind: type[Any], record: asyncpg.Record) -> Any:
+    return kind._make(record)
+
+
+def _position(next_offset: int, seen: str) -> Position:
+    return Position(next_offset, {origin: Cause(*cause) for origin, cause in json.loads(seen).items()})
+
+
+def _plain(positions: Any) -> list[tuple[str, int, int, str]]:
+    found: list[tuple[str, int, int, str]] = []
+    source: Source
+    for source, position in positions.items():
+        found.append((*source, position.next_offset, json.dumps(position.seen)))
+    return found
+
+
+def _keeps_promises(store: PostgresStore, transaction: PostgresTransaction) -> tuple[Store, Transaction]:
+    # The type checker reports here, and not in a caller, when an adapter drifts from its port.
+    return store, transaction

@@ -1,0 +1,39 @@
+"""The three faults, by whose they are. A refusal is none of them: it is an answer.
+
+Fault
+├── PeerFault      they are wrong: the message is set aside with the reason and acknowledged
+├── WorldFault     the world is away: the same delivery is tried again, within a bound
+│   └── Fenced     another owner took the shard over: this one stops
+└── OwnFault       we are wrong, or what we stand on is not what we left: stop, acknowledge nothing
+"""
+
+from __future__ import annotations
+
+
+class Fault(Exception):  # noqa: N818 - the domain's word
+    """Something did not go as it must."""
+
+
+class PeerFault(Fault):
+    """They are wrong. `rule` names the check, `text` says what was seen."""
+
+    def __init__(self, rule: str, text: str) -> None:
+        super().__init__(f"{rule}: {text}")
+        self.rule = rule
+        self.text = text
+
+
+class WorldFault(Fault):
+    """Kafka or PostgreSQL cannot be reached or did not answer in time."""
+
+
+class Fenced(WorldFault):
+    """Another owner holds the shard now."""
+
+
+class OwnFault(Fault):
+    """What we stand on is not what we left: a log that ends early, a table that is missing, a broken invariant."""
+
+
+class ConfigurationFault(Fault):
+    """A setting is missing, unknown or ill-formed; the text names it and how to mend it."""

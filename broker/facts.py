@@ -1,0 +1,132 @@
+"""The facts of one batch: rows read for it, and what its earlier decisions already changed.
+
+Owns the promise that a batch gives the same result as its messages one by one: a decision's rows are taken in at
+once, so that the next message of the same batch decides on them. Reading a row nobody loaded is a fault of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from broker.decision import Decision
+from broker.errors import OwnFault
+from broker.ports import Transaction
+from broker.tables import TABLE_OF, TABLES
+
+Row = TypeVar("Row")
+Key = tuple[Any, ...]
+
+
+def _getter(kind: type[Any], columns: tuple[str, ...]) -> Callable[[Any], Key]:
+    indexes = [kind._fields.index(column) for column in columns]
+    if len(indexes) == 1:
+        one = itemgetter(indexes[0])
+        return lambda row: (one(row),)
+    return itemgetter(*indexes)
+
+
+KEY_OF: dict[type[Any], Callable[[Any], Key]] = {table.row: _getter(table.row, table.key) for table in TABLES}
+LOOKUP_OF: dict[tuple[type[Any], tuple[str, ...]], Callable[[Any], Key]] = {
+    (table.row, lookup): _getter(table.row, lookup) for table in TABLES for lookup in table.lookups
+}
+
+
+class Facts:
+    """Rows by table and key: `load_…` fills it, `decide_…` reads it, the runtime takes decisions in."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._rows: dict[type[Any], dict[Key, Any]] = {}
+        self._found: dict[tuple[type[Any], tuple[str, ...]], dict[Key, dict[Key, Any]]] = {}
+        self._written: dict[type[Any], dict[Key, Any]] = {}
+        self._removed: dict[type[Any], dict[Key, None]] = {}
+
+    async def load(self, kind: type[Row], keys: Iterable[Key]) -> None:
+        """Read the rows with these keys; what the batch already wrote or read is not read again."""
+        known = self._rows.setdefault(kind, {})
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if not missing:
+            return
+        known.update(dict.fromkeys(missing))
+        key_of = KEY_OF[kind]
+        for row in await self._transaction.rows(kind, missing):
+            known[key_of(row)] = row
+
+    async def find(self, kind: type[Row], lookup: tuple[str, ...], keys: Iterable[Key]) -> None:
+        """Read the rows whose `lookup` columns have these values."""
+        index = self._found.setdefault((kind, lookup), {})
+        missing = [key for key in dict.fromkeys(keys) if key not in index]
+        if not missing:
+            return
+        for key in missing:
+            index[key] = {}
+        key_of, lookup_of = KEY_OF[kind], LOOKUP_OF[kind, lookup]
+        for row in await self._transaction.find(kind, lookup, missing):
+            index[lookup_of(row)][key_of(row)] = row
+        for key in self._removed.get(kind, {}):
+            for rows in index.values():
+                rows.pop(key, None)
+        for key, row in self._written.get(kind, {}).items():
+            if lookup_of(row) in index:
+                index[lookup_of(row)][key] = row
+
+    def get(self, kind: type[Row], *key: Any) -> Row | None:
+        """The row with this key as of the decisions taken so far, or None."""
+        try:
+            row: Row | None = self._rows[kind][key]
+        except KeyError:
+            raise OwnFault(f"{kind.__name__} {key} was decided on without having been loaded") from None
+        return row
+
+    def all(self, kind: type[Row], lookup: tuple[str, ...], *key: Any) -> tuple[Row, ...]:
+        """The rows found under this look-up key, in the order of their keys."""
+        try:
+            rows = self._found[kind, lookup][key]
+        except KeyError:
+            raise OwnFault(f"{kind.__name__} by {lookup} {key} was decided on without having been loaded") from None
+        return tuple(rows[one] for one in sorted(rows))
+
+    def absorb(self, decision: Decision) -> None:
+        """Take a decision's rows in: later messages of the batch see them, the flush writes them."""
+        for row in decision.write:
+            kind = type(row)
+            key = KEY_OF[kind](row)
+            self._rows.setdefault(kind, {})[key] = row
+            self._written.setdefault(kind, {})[key] = row
+            if kind in self._removed:
+                self._removed[kind].pop(key, None)
+            self._reindex(kind, key, row)
+        for row in decision.remove:
+            kind = type(row)
+            key = KEY_OF[kind](row)
+            self._rows.setdefault(kind, {})[key] = None
+            self._removed.setdefault(kind, {})[key] = None
+            if kind in self._written:
+                self._written[kind].pop(key, None)
+            self._reindex(kind, key, None)
+
+    def _reindex(self, kind: type[Any], key: Key, row: Any) -> None:
+        for lookup in TABLE_OF[kind].lookups:
+            index = self._found.get((kind, lookup))
+            if not index:
+                continue
+            for rows in index.values() if row is None else ():
+                rows.pop(key, None)
+            if row is not None and (found := index.get(LOOKUP_OF[kind, lookup](row))) is not None:
+                found[key] = row
+
+    async def flush(self) -> None:
+        """Write the last state of every row the batch changed, one statement a table."""
+        for kind, keys in self._removed.items():
+            if keys:
+                await self._transaction.remove(kind, list(keys))
+        for kind, rows in self._written.items():
+            if rows:
+                await self._transaction.write(kind, self._sorted(rows))
+
+    @staticmethod
+    def _sorted(rows: dict[Key, Any]) -> Sequence[Any]:
+        # One lock order for all workers: two that touch the same rows wait for each other instead of deadlocking.
+        return [rows[key] for key in sorted(rows)]

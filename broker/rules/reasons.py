@@ -1,0 +1,177 @@
+"""Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
+
+The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.records import FieldError, Outcome
+
+
+class Reason(NamedTuple):
+    """What a person reads when a rule has refused."""
+
+    error_id: str
+    ja: str
+    en: str
+
+
+REASONS: dict[str, Reason] = {
+    # fields and senders
+    "FIELD_MISSING": Reason("SIM-E101", "必須項目が空です", "a required field is empty"),
+    "FIELD_ILL_FORMED": Reason(
+        "SIM-E102", "項目の形式が正しくありません", "the field does not have the form it must have"
+    ),
+    "FIELD_OUT_OF_RANGE": Reason("SIM-E103", "項目の値が範囲外です", "the field's value is out of range"),
+    "UNKNOWN_INSTITUTION": Reason(
+        "SIM-E104", "登録されていない機関コードです", "the institution code is not registered"
+    ),
+    "FOREIGN_SENDER": Reason(
+        "SIM-E105",
+        "送信元のトピックと電文の機関コードが一致しません",
+        "the message names another institution than the topic it lies on",
+    ),
+    "DUPLICATE_RECORD_ID": Reason(
+        "SIM-E106",
+        "同じレコード識別番号で内容の異なる電文を受信しました",
+        "the record identification number was used before with other content",
+    ),
+    "UNKNOWN_INQUIRY": Reason("SIM-E107", "該当する照会がありません", "there is no such inquiry"),
+    "ALREADY_ANSWERED": Reason("SIM-E108", "照会はすでに終了しています", "the inquiry has already ended"),
+    # the inquirer's side
+    "CODE_MISSING": Reason(
+        "SIM-E201",
+        "統合番号に対応する符号がありません。符号取得を先に行ってください",
+        "there is no linkage code for this integrated number yet; acquire one first",
+    ),
+    "PERSON_SUSPENDED_AT_INQUIRER": Reason(
+        "SIM-E202", "照会側でこの方の情報連携が停止されています", "linkage is suspended for this person at the inquirer"
+    ),
+    # the network
+    "NO_SUCH_COMBINATION": Reason(
+        "SIM-E301",
+        "照会許可用照合リストにない組み合わせです",
+        "the permission list has no row for this combination",
+    ),
+    "NOT_IN_FORCE": Reason(
+        "SIM-E302", "照合リストの該当行は本日有効ではありません", "the row of the permission list is not in force today"
+    ),
+    "CONSENT_MISSING": Reason(
+        "SIM-E303", "本人の同意が必要な照会です", "the row asks for the person's consent, and none was given"
+    ),
+    "PIA_OF_INQUIRER": Reason(
+        "SIM-E304",
+        "照会側の特定個人情報保護評価に違反があります（番号法第21条第2項）",
+        "the inquirer violates the privacy assessment rules (Number Act art. 21(2))",
+    ),
+    "PIA_OF_PROVIDER": Reason(
+        "SIM-E305",
+        "提供側の特定個人情報保護評価に違反があります（番号法第21条第2項）",
+        "the provider violates the privacy assessment rules (Number Act art. 21(2))",
+    ),
+    "PROVIDER_UNKNOWN": Reason("SIM-E306", "情報提供者が登録されていません", "the provider is not registered"),
+    "PROVIDER_DOWN": Reason(
+        "SIM-E307", "提供側の中間サーバーが停止しています", "the provider's intermediate server is down"
+    ),
+    "LIST_UNKNOWN": Reason("SIM-E308", "照合リストが配布されていません", "no permission list is in force here"),
+    "PERMIT_FORGED": Reason(
+        "SIM-E311", "情報提供許可証の署名が正しくありません", "the permit's signature does not hold"
+    ),
+    "PERMIT_EXPIRED": Reason("SIM-E312", "情報提供許可証の有効期限が切れています", "the permit has expired"),
+    "PERMIT_REUSED": Reason("SIM-E313", "情報提供許可証はすでに使われています", "the permit has been used already"),
+    "PERMIT_OTHER_PARTY": Reason(
+        "SIM-E314", "情報提供許可証は別の当事者のものです", "the permit belongs to another party"
+    ),
+    "PERMIT_UNKNOWN": Reason("SIM-E315", "発行した記録のない許可証です", "the network has not issued this permit"),
+    "CODE_NOT_OF_INQUIRER": Reason(
+        "SIM-E316", "照会側の機関の符号ではありません", "the linkage code is not one of the inquirer's institution"
+    ),
+    "PERSON_UNKNOWN_AT_PROVIDER": Reason(
+        "SIM-E317",
+        "提供側に該当者がいません。市町村コードを確かめてください",
+        "the provider does not know this person; check the municipality",
+    ),
+    # the provider
+    "LIST_COPY_MISSING": Reason("SIM-E401", "提供側に照合リストがありません", "the provider holds no permission list"),
+    "PERSON_SUSPENDED_AT_PROVIDER": Reason(
+        "SIM-E402", "提供側でこの方の情報連携が停止されています", "linkage is suspended for this person at the provider"
+    ),
+    "NOTHING_HELD": Reason(
+        "SIM-E403", "該当者はいますが、対象の情報がありません", "the person is known, but nothing of this kind is held"
+    ),
+    "ITEMS_NOT_PERMITTED": Reason(
+        "SIM-E404", "許可された項目に該当する情報がありません", "none of the permitted items is held"
+    ),
+    "STAFF_REFUSED": Reason(
+        "SIM-E405", "提供側の職員が提供しないと判断しました", "the provider's staff decided not to send"
+    ),
+    "ANSWER_TOO_LARGE": Reason("SIM-E406", "回答が電文の上限を超えます", "the answer is larger than a message may be"),
+    # time
+    "DEADLINE_PASSED": Reason("SIM-E501", "回答期限を過ぎました", "the deadline passed without an answer"),
+    "HOLD_EXPIRED": Reason(
+        "SIM-E502", "職員の確認がないまま保留期限を過ぎました", "the hold expired before a person decided"
+    ),
+    "WITHDRAWN": Reason("SIM-E503", "照会側が取り下げました", "the inquirer withdrew the inquiry"),
+    # copies
+    "BATCH_TOO_LARGE": Reason(
+        "SIM-E601", "1回の送信の上限件数を超えています", "the batch holds more rows than may be sent"
+    ),
+    "BATCH_UNKNOWN": Reason("SIM-E602", "開始されていない副本登録です", "the batch has not been opened"),
+    "BATCH_CLOSED": Reason("SIM-E603", "終了した副本登録です", "the batch has already ended"),
+    "ROW_OUT_OF_ORDER": Reason("SIM-E604", "行番号が連続していません", "the row number does not follow"),
+    "LAYOUT_UNKNOWN": Reason("SIM-E605", "データ標準レイアウトにない版です", "the layout version is not known"),
+    "LAYOUT_NOT_IN_FORCE": Reason(
+        "SIM-E606", "本日は受け付けられないレイアウトの版です", "the layout version is not accepted today"
+    ),
+    "ITEM_NOT_IN_LAYOUT": Reason("SIM-E607", "レイアウトにない項目です", "the item is not in the layout"),
+    "ITEM_MISSING": Reason("SIM-E608", "レイアウトの項目がありません", "an item of the layout is missing"),
+    "RECORD_EXISTS": Reason("SIM-E609", "登録済みの副本です。更新としてください", "the record exists; send an update"),
+    "RECORD_UNKNOWN": Reason("SIM-E610", "登録されていない副本です", "the record does not exist"),
+    "DATE_RANGE": Reason("SIM-E611", "開始日が終了日より後です", "the first day is after the last"),
+    # codes
+    "ALREADY_ISSUED": Reason("SIM-E701", "符号はすでに取得済みです", "a linkage code is already in force"),
+    "ACQUISITION_UNKNOWN": Reason(
+        "SIM-E702", "取得番号がないか、すでに使われています", "the acquisition number is unknown or used"
+    ),
+    "ACQUISITION_EXPIRED": Reason("SIM-E703", "取得番号の有効期限が切れています", "the acquisition number has expired"),
+    "CHANNEL_MISMATCH": Reason(
+        "SIM-E704", "取得番号は別の機関のものです", "the acquisition number is another institution's"
+    ),
+    "IDENTITY_UNKNOWN": Reason(
+        "SIM-E705", "住民票コードが確認できません", "the resident register does not know the person"
+    ),
+    "DUPLICATE_PERSON": Reason(
+        "SIM-E706", "同じ方に別の統合番号があります", "the person already has another integrated number here"
+    ),
+    "NOT_SYNTHETIC": Reason(
+        "SIM-E707",
+        "架空の番号の範囲ではありません。実在の個人番号は受け付けません",
+        "the number is outside the synthetic range; real individual numbers are never accepted",
+    ),
+    "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
+    "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+}
+
+NO_REASON = Reason("", "", "")
+
+
+def reason_of(rule: str) -> Reason:
+    """The words of a rule; an empty rule has none."""
+    return REASONS[rule] if rule else NO_REASON
+
+
+def field_error(field: str, rule: str, detail_ja: str = "", detail_en: str = "") -> FieldError:
+    """A rule's words tied to a field; the details say what was expected."""
+    reason = REASONS[rule]
+    return FieldError(
+        field,
+        reason.error_id,
+        reason.ja + (f"（{detail_ja}）" if detail_ja else ""),
+        reason.en + (f" ({detail_en})" if detail_en else ""),
+    )
+
+
+SUCCESS = frozenset({Outcome.OK, Outcome.NON_DISCLOSED})

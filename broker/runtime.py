@@ -1,0 +1,395 @@
+"""One life for every service: fetch a batch, decode, drop repeats, load, decide, apply in one transaction, publish.
+
+Owns the delivery protocol (ARCHITECTURE.md, "The life of a message"). Promises that every delivered message has its
+effects exactly once, however often this process, Kafka or PostgreSQL dies, and that what a batch decided is said
+exactly as it was committed. Leaves all deciding to the services and all carrying to the adapters.
+
+A worker is one shard of one service. Three rules carry the proof:
+1. Whatever a batch changes commits in one transaction together with the shard's positions and its outbox row, guarded
+   by the shard's epoch. A worker that lost its shard cannot commit.
+2. A batch is published after its commit, in batch order, by an idempotent producer. A new owner publishes the outbox
+   it finds before it fetches. So on each partition the outputs of one shard lie in the order of their causes, some of
+   them more than once.
+3. The reader of a partition keeps the highest cause it has seen from each shard and drops anything at or below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import structlog
+
+from broker.decision import Decision
+from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
+from broker.errors import Fenced, OwnFault, PeerFault, WorldFault
+from broker.facts import Facts
+from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
+from broker.rules.identity import derived_id
+from broker.service import Context, Handler, Service, Timer
+from broker.tables import SetAside
+from broker.topics import SHARED, Topics, sender_of
+from schemas.codec import Undecodable, decode, encode
+from schemas.records import FieldError, InquiryRejected, Message
+
+Read = tuple[Delivered, Origin]
+NEVER = Cause(-1, -1)
+TIMER_OVERLAP_MS = 30_000
+EVENT = structlog.get_logger("chukan.runtime")
+
+
+class Limits(NamedTuple):
+    """The bounds of a worker, each with its unit.
+
+    batch_messages: messages in one transaction. batches_in_flight: committed but not yet acknowledged by Kafka.
+    wait_seconds: longest wait for new messages. retry_seconds: pause before the same thing is tried again.
+    patience_seconds: how long the world may be away before the worker gives up. lease_seconds: how long a silent
+    owner keeps its shard. timer_seconds: how often due rows are looked for. timer_rows: how many at once.
+    """
+
+    batch_messages: int = 500
+    batches_in_flight: int = 4
+    wait_seconds: float = 0.25
+    retry_seconds: float = 0.2
+    patience_seconds: float = 120.0
+    lease_seconds: float = 5.0
+    timer_seconds: float = 1.0
+    timer_rows: int = 500
+    maximum_bytes: int = 262_144
+
+
+def nothing(point: str) -> None:
+    """The kill-point hook of ordinary life."""
+
+
+class Worker:
+    """One shard of one service. `run` serves until cancelled, fenced or faulty; see the module for its promises."""
+
+    def __init__(
+        self,
+        service: Service,
+        shard: int,
+        owner: str,
+        *,
+        topics: Topics,
+        log: Log,
+        store: Store,
+        clock: Clock,
+        protect: Callable[[bytes], bytes],
+        limits: Limits | None = None,
+        reached: Callable[[str], None] = nothing,
+    ) -> None:
+        """`protect` encrypts what is set aside; `reached` is called at each named point where a crash may fall."""
+        self.service = service
+        self.shard = shard
+        self.owner = owner
+        self.limits = limits or Limits()
+        self._topics = topics
+        self._log = log
+        self._store = store
+        self._clock = clock
+        self._protect = protect
+        self._reached = reached
+        self._source = f"{service.name}/{shard}"
+        self._handlers: dict[type[Any], Handler] = {handler.message: handler for handler in service.handlers}
+        self._epoch = 0
+        self._batch = 0
+        self._positions: dict[Source, Position] = {}
+        self._waiting: deque[tuple[int, list[Outgoing]]] = deque()
+        self._published: list[int] = []
+        self._looked_until: dict[Timer, int] = {}
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._names = {kind: self._topics.names(kind) for kind in service.hears}
+        self._allowed = {(name, kind) for kind, names in self._names.items() for name in names}
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Serve the shard. Ends with Fenced, OwnFault, or WorldFault after `patience_seconds`; cancel to stop."""
+        away_since: int | None = None
+        while True:
+            try:
+                await self._start()
+                away_since = None
+                await self._serve_until_fault()
+            except Fenced:
+                raise
+            except WorldFault as fault:
+                now = self._clock.now_ms()
+                away_since = away_since or now
+                EVENT.warning("world_away", service=self.service.name, shard=self.shard, reason=str(fault))
+                if now - away_since > self.limits.patience_seconds * 1000:
+                    raise
+                await asyncio.sleep(self.limits.retry_seconds)
+            finally:
+                with contextlib.suppress(WorldFault):
+                    await self._log.stop()
+
+    async def _start(self) -> None:
+        claim = await self._claim()
+        self._epoch, self._batch = claim.epoch, claim.batch
+        wanted = self._topics.sources(self.service.hears, self.shard)
+        self._positions = {source: claim.positions.get(source, Position(0, {})) for source in wanted}
+        self._waiting.clear()
+        self._published.clear()
+        await self._log.start({source: position.next_offset for source, position in self._positions.items()})
+        # What an earlier owner committed is said before anything new is heard: rule 2.
+        for batch, body in claim.outbox:
+            said, at = unpack(body)
+            await self._log.publish(outgoing(said, self._source, batch, at))
+            self._published.append(batch)
+        EVENT.info(
+            "shard_claimed",
+            service=self.service.name,
+            shard=self.shard,
+            epoch=self._epoch,
+            republished=len(claim.outbox),
+        )
+
+    async def _claim(self) -> Claim:
+        lease_ms = int(self.limits.lease_seconds * 1000)
+        return await self._store.claim(self.service.name, self.shard, self.owner, self._clock.now_ms(), lease_ms)
+
+    async def _serve_until_fault(self) -> None:
+        tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]
+        if self.service.timers:
+            tasks.append(asyncio.create_task(self._watch()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self) -> None:
+        idle_since = self._clock.now_ms()
+        while True:
+            while len(self._waiting) >= self.limits.batches_in_flight:
+                self._room.clear()
+                await self._room.wait()
+            records = await self._log.fetch(self.limits.batch_messages, self.limits.wait_seconds)
+            now = self._clock.now_ms()
+            if records:
+                await self.handle(records)
+                idle_since = now
+            elif self._published or now - idle_since > self.limits.lease_seconds * 300:
+                # An idle owner keeps its lease alive and lets go of outbox rows that are out.
+                await self.handle([])
+                idle_since = now
+
+    async def _deliver(self) -> None:
+        while True:
+            while not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+            batches = list(self._waiting)
+            messages = [message for _, said in batches for message in said]
+            self._reached("before_publish")
+            await self._log.publish(messages)
+            self._reached("after_publish")
+            for number, _ in batches:
+                self._waiting.popleft()
+                self._published.append(number)
+            self._room.set()
+
+    # ── one batch ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def handle(self, records: Sequence[Delivered]) -> None:
+        """Decide on these records, in offset order within each partition, and commit their effects."""
+        now = self._clock.now_ms()
+        self._reached("after_fetch")
+        positions = _Positions(self._positions)
+        read = [(record, origin_of(record)) for record in records]
+        fresh = [one for one in read if positions.is_fresh(*one)]
+        published = tuple(self._published)
+        said: list[Said] = []
+        async with self._store.transaction() as transaction:
+            facts = Facts(transaction)
+            outcomes = await self._decide(fresh, facts, now, said)
+            self._reached("before_write")
+            await facts.flush()
+            advance = Advance(
+                self.service.name,
+                self.shard,
+                self._epoch,
+                self._batch + 1,
+                positions.changed,
+                pack(said, now),
+                published,
+                now + int(self.limits.lease_seconds * 1000),
+            )
+            await transaction.advance(advance)
+            # A crash from here to the end of the commit leaves all of the batch or nothing of it.
+            self._reached("before_commit")
+        self._reached("after_commit")
+        # A crash here leaves the batch's messages in the outbox; the next owner says them.
+        self._batch += 1
+        self._positions.update(positions.changed)
+        del self._published[: len(published)]
+        if said:
+            self._waiting.append((self._batch, outgoing(said, self._source, self._batch, now)))
+            self._wake.set()
+        if records:
+            await self._log.acknowledge({s: p.next_offset for s, p in positions.changed.items()})
+            EVENT.debug(
+                "batch_handled",
+                service=self.service.name,
+                shard=self.shard,
+                batch=self._batch,
+                messages=len(records),
+                repeats=len(records) - len(fresh),
+                said=len(said),
+                outcomes=outcomes,
+            )
+
+    async def _decide(self, read: Sequence[Read], facts: Facts, now: int, said: list[Said]) -> Mapping[str, int]:
+        outcomes: dict[str, int] = {}
+        run: list[tuple[Message, Delivered, Origin]] = []
+        for record, origin in sorted(read, key=_place):
+            message = self._open(record, facts, now, said, outcomes)
+            if message is None:
+                continue
+            if run and type(run[0][0]) is not type(message):
+                await self._decide_run(run, facts, now, said, outcomes)
+                run = []
+            run.append((message, record, origin))
+        if run:
+            await self._decide_run(run, facts, now, said, outcomes)
+        return outcomes
+
+    def _open(
+        self, record: Delivered, facts: Facts, now: int, said: list[Said], outcomes: dict[str, int]
+    ) -> Message | None:
+        try:
+            message = decode(record.value, self.limits.maximum_bytes)
+            if (record.topic, type(message)) not in self._allowed:
+                raise PeerFault("WRONG_TOPIC", f"{type(message).__name__} does not belong on {record.topic}")
+        except (Undecodable, PeerFault) as fault:
+            self._set_aside(record, fault.rule, str(fault), facts, now, said)
+            outcomes["set_aside"] = outcomes.get("set_aside", 0) + 1
+            return None
+        return message
+
+    async def _decide_run(
+        self,
+        run: Sequence[tuple[Message, Delivered, Origin]],
+        facts: Facts,
+        now: int,
+        said: list[Said],
+        outcomes: dict[str, int],
+    ) -> None:
+        handler = self._handlers[type(run[0][0])]
+        await handler.load([message for message, _, _ in run], facts)
+        decisions: list[Decision] = []
+        for message, record, origin in run:
+            place = (record.topic, record.partition, record.offset)
+            context = Context(now, origin.id, *place, sender_of(record.topic), record.value or b"")
+            try:
+                decision = handler.decide(message, facts, context)
+            except PeerFault as fault:
+                self._set_aside(record, fault.rule, fault.text, facts, now, said)
+                decision = Decision("set_aside")
+            facts.absorb(decision)
+            decisions.append(decision)
+            outcomes[decision.outcome] = outcomes.get(decision.outcome, 0) + 1
+        closed = handler.close(decisions) if handler.close else decisions
+        for decision, (_, _, origin) in zip(closed, run, strict=True):
+            for index, message in enumerate(decision.say):
+                said.append(self._said(message, origin.id, index, origin.trace))
+
+    def _said(self, message: Message, parent: str, index: int, trace: bytes) -> Said:
+        name = type(message).__name__
+        value = encode(message)
+        destination = self._topics.destination(message)
+        return Said(destination, name, derived_id(parent, name, index), trace, value)
+
+    def _set_aside(self, record: Delivered, rule: str, reason: str, facts: Facts, now: int, said: list[Said]) -> None:
+        """Keep what cannot be served, with the reason, and tell its sender when the topic names one."""
+        body = self._protect(record.value or b"")
+        row = SetAside(self.service.name, record.topic, record.partition, record.offset, rule, reason, now, body)
+        facts.absorb(Decision("set_aside", write=(row,)))
+        EVENT.warning(
+            "message_set_aside",
+            service=self.service.name,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            rule=rule,
+        )
+        sender = sender_of(record.topic)
+        if sender not in ("", SHARED):
+            error = FieldError("", f"SIM-{rule}", f"受け付けられない電文です: {reason}", reason)
+            reply = InquiryRejected("", sender, record.topic, record.partition, record.offset, (error,))
+            parent = f"{record.topic}/{record.partition}/{record.offset}"
+            said.append(self._said(reply, parent, 0, b""))
+
+    # ── timers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _watch(self) -> None:
+        """Turn due rows into messages. They carry no cause; the handler decides whether they still mean anything."""
+        while True:
+            await asyncio.sleep(self.limits.timer_seconds)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """One look at the timers. Only shard 0 looks: a due row is said to the shard that owns its key."""
+        if self.shard != 0:
+            return
+        now = self._clock.now_ms()
+        for timer in self.service.timers:
+            since = self._looked_until.get(timer, 0)
+            rows = await self._store.due(timer.row, timer.column, timer.states, (since, now), self.limits.timer_rows)
+            if len(rows) < self.limits.timer_rows:
+                # Look back a little the next time: a row may commit after the moment it is about.
+                self._looked_until[timer] = max(0, now - TIMER_OVERLAP_MS)
+            if not rows:
+                continue
+            messages = [timer.say(row, now) for row in rows]
+            said = [self._said(message, f"timer/{now}/{n}", 0, b"") for n, message in enumerate(messages)]
+            plain = [m._replace(headers=m.headers[:-1]) for m in outgoing(said, "timer", 0, now)]
+            await self._log.publish(plain)
+
+
+class _Positions:
+    """The positions of one batch while it is read: what is fresh, and what they will be."""
+
+    def __init__(self, before: Mapping[Source, Position]) -> None:
+        self._before = before
+        self._seen: dict[Source, dict[str, Cause]] = {}
+        self._next: dict[Source, int] = {}
+
+    def is_fresh(self, record: Delivered, origin: Origin) -> bool:
+        """Whether the record has not been served before; moves the position past it either way."""
+        source = (record.topic, record.partition)
+        before = self._before.get(source)
+        if before is None:
+            raise OwnFault(f"{record.topic}/{record.partition} was delivered but is not of this shard")
+        expected = self._next.get(source, before.next_offset)
+        if record.offset < expected:
+            return False
+        self._next[source] = record.offset + 1
+        if origin.cause is None:
+            return True
+        seen = self._seen.setdefault(source, dict(before.seen))
+        if origin.cause <= seen.get(origin.source, NEVER):
+            return False
+        seen[origin.source] = origin.cause
+        return True
+
+    @property
+    def changed(self) -> dict[Source, Position]:
+        """Positions after the batch, for the partitions it touched."""
+        return {
+            source: Position(offset, self._seen.get(source, self._before[source].seen))
+            for source, offset in self._next.items()
+        }
+
+
+def _place(read: Read) -> tuple[str, int, int]:
+    return read[0][:3]
