@@ -8,15 +8,16 @@ others what the fields mean (`broker.rules.fields`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from io import BytesIO
 from typing import Any, cast
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
-from schemas.records import CODERS, Message
+from schemas.records import CODERS, Item, Message
 
 MAXIMUM_MESSAGE_BYTES = 262_144
 
@@ -139,3 +140,29 @@ def name_of(data: bytes) -> str:
         return ""
     schema = SCHEMAS.get(int.from_bytes(data[1:5], "big"))
     return schema.name if schema else ""
+
+
+_ITEMS = parse_schema(
+    {
+        "type": "array",
+        "items": {
+            "type": "record",
+            "name": "Item",
+            "fields": [{"name": name, "type": "string"} for name in Item._fields],
+        },
+    }
+)
+
+
+def pack_items(items: Sequence[Item]) -> bytes:
+    """Items as a copy record keeps them: an Avro array without a frame, for tables only."""
+    stream = BytesIO()
+    schemaless_writer(stream, _ITEMS, [item._asdict() for item in items])
+    return stream.getvalue()
+
+
+@lru_cache(maxsize=8192)
+def unpack_items(data: bytes) -> tuple[Item, ...]:
+    """The items of a copy record."""
+    plain = cast(list[dict[str, str]], schemaless_reader(BytesIO(data), _ITEMS, None))
+    return tuple(Item(**item) for item in plain)

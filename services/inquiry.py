@@ -49,6 +49,7 @@ from schemas.records import (
     ProvisionHeld,
     RequestedKind,
 )
+from services.common import in_force, name_of, sender_checked
 
 NAME = "inquiry"
 ANSWER_SECONDS = 3600  # a kind's deadline when the inquirer names none (assumption)
@@ -155,7 +156,7 @@ def code_in_force(message: InquiryRequested, facts: Facts, now: int) -> CodeBind
     """The person's code at the inquirer as of now; at most one is in force at a time."""
     bindings = facts.all(CodeBinding, BY_PERSON, message.inquirer_institution_code, message.integrated_number)
     for binding in bindings:
-        if binding.valid_from <= now and (binding.valid_to == 0 or now < binding.valid_to):
+        if in_force(binding, now):
             return binding
     return None
 
@@ -206,16 +207,6 @@ def acceptance(message: InquiryRequested, serials: tuple[str, ...], context: Con
     """The acknowledgement with its reception number."""
     reception = derived_id(context.identity, "reception", 0)
     return InquiryAccepted(message.record_identification_number, message.inquirer_institution_code, reception, serials)
-
-
-def sender_checked(institution_code: str, facts: Facts, context: Context) -> Institution:
-    """The institution that speaks, when it may speak on this topic; PeerFault otherwise."""
-    institution = facts.get(Institution, institution_code)
-    if institution is None:
-        raise PeerFault("UNKNOWN_INSTITUTION", f"{institution_code} is not registered")
-    if context.sender != (institution_code if institution.attached else "shared"):
-        raise PeerFault("FOREIGN_SENDER", f"{institution_code} does not speak on {context.topic}")
-    return institution
 
 
 def rejected(record_id: str, institution_code: str, errors: Sequence[FieldError], context: Context) -> Decision:
@@ -489,12 +480,6 @@ def own_record(row: Exchange, ending: Ending, facts: Facts) -> Message:
         answer_digest=ending.answer_digest,
         sealed_digest=ending.sealed_digest,
     )
-
-
-def name_of(institution_code: str, facts: Facts) -> str:
-    """The name of an institution; one that is not registered has none."""
-    institution = facts.get(Institution, institution_code)
-    return institution.name if institution else ""
 
 
 def say_deadline_passed(row: Exchange, now: int) -> Message:

@@ -60,6 +60,7 @@ from schemas.records import (
     PermitRequested,
     ProvisionReported,
 )
+from services.common import in_force, name_of
 from services.lists import Lists
 
 NAME = "network"
@@ -335,11 +336,6 @@ def returned(message: InquirySent, row: NetworkExchange | None, outcome: Outcome
     return Decision(outcome.lower(), (reply, own_record(row, facts, outcome, rule)), (row._replace(state="RETURNED"),))
 
 
-def in_force(code: NetworkCode, now: int) -> bool:
-    """Whether a code holds at this moment."""
-    return code.valid_from <= now and (code.valid_to == 0 or now < code.valid_to)
-
-
 def code_at(institution_code: str, internal_id: str, facts: Facts, now: int) -> NetworkCode | None:
     """The person's code in force at an institution, or None."""
     for code in facts.all(NetworkCode, BY_PERSON, internal_id):
@@ -430,12 +426,6 @@ def own_record(
         answer_digest=answer_digest,
         sealed_digest=sealed_digest,
     )
-
-
-def name_of(institution_code: str, facts: Facts) -> str:
-    """The name of an institution; one that is not registered has none."""
-    institution = facts.get(Institution, institution_code)
-    return institution.name if institution else ""
 
 
 def say_deadline_passed(row: NetworkExchange, now: int) -> Message:

@@ -1,0 +1,210 @@
+"""符号管理 (assessment, system 4 function 1): which linkage code stands for which integrated number, and since when.
+
+Hears CodeAcquisitionRequested and CodeRevocationRequested from institutions, AcquisitionNumberIssued,
+LinkageCodeIssued and CodeAcquisitionFailed from the network. Says AcquisitionNumberRequested and LinkageCodeRevoked to
+the network, AcquisitionNumberAssigned and CodeStateChanged to the institution.
+
+Always holds: no individual number comes here (domain 3(a)); the acquisition number is erased after the match
+(Article 21-2); a code is bound to one integrated number and one person has one code in force at an institution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.decision import Decision
+from broker.errors import PeerFault
+from broker.facts import Facts
+from broker.rules.fields import errors_in
+from broker.rules.reasons import field_error
+from broker.service import Context, Service, on
+from broker.tables import CodeBinding, CodeRequest, Institution
+from schemas.records import (
+    AcquisitionNumberAssigned,
+    AcquisitionNumberIssued,
+    AcquisitionNumberRequested,
+    CodeAcquisitionFailed,
+    CodeAcquisitionRequested,
+    CodeRevocationRequested,
+    CodeState,
+    CodeStateChanged,
+    FieldError,
+    InquiryRejected,
+    LinkageCodeIssued,
+    LinkageCodeRevoked,
+)
+from services.common import in_force, sender_checked
+
+NAME = "code_management"
+BY_PERSON = ("institution_code", "integrated_number")
+
+
+def rejected(request_id: str, institution_code: str, errors: Sequence[FieldError], context: Context) -> Decision:
+    """The refusal of a message as it stands."""
+    reply = InquiryRejected(
+        request_id, institution_code, context.topic, context.partition, context.offset, tuple(errors)
+    )
+    return Decision("rejected", (reply,))
+
+
+def bindings_in_force(institution_code: str, integrated_number: str, facts: Facts, now: int) -> list[CodeBinding]:
+    """The person's codes that hold now; never more than one."""
+    found = facts.all(CodeBinding, BY_PERSON, institution_code, integrated_number)
+    return [one for one in found if in_force(one, now)]
+
+
+# ── an institution asks ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_requested(messages: Sequence[CodeAcquisitionRequested], facts: Facts) -> None:
+    """The institutions, the requests of that name and the person's codes."""
+    await facts.load(Institution, [(m.institution_code,) for m in messages])
+    await facts.load(CodeRequest, [(m.institution_code, m.request_id) for m in messages])
+    await facts.find(CodeBinding, BY_PERSON, [(m.institution_code, m.integrated_number) for m in messages])
+
+
+def decide_requested(message: CodeAcquisitionRequested, facts: Facts, context: Context) -> Decision:
+    """Ask the network for an acquisition number (domain 3(a)2)."""
+    sender_checked(message.institution_code, facts, context)
+    errors = errors_in(message)
+    known = facts.get(CodeRequest, message.institution_code, message.request_id)
+    if not errors and known is not None:
+        if known.integrated_number == message.integrated_number:
+            return Decision("repeat")
+        errors = [field_error("request_id", "DUPLICATE_RECORD_ID")]
+    if errors:
+        return rejected(message.request_id, message.institution_code, errors, context)
+    if bindings_in_force(message.institution_code, message.integrated_number, facts, context.now):
+        state = CodeStateChanged(
+            message.institution_code,
+            message.request_id,
+            message.integrated_number,
+            CodeState.ISSUED,
+            "ALREADY_ISSUED",
+        )
+        return Decision("already_issued", (state,))
+    request = CodeRequest(
+        message.institution_code,
+        message.request_id,
+        message.integrated_number,
+        CodeState.REQUESTED.value,
+        "",
+        context.now,
+        0,
+    )
+    asked = AcquisitionNumberRequested(message.institution_code, message.request_id)
+    return Decision("requested", (asked,), (request,))
+
+
+# ── the network answers ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_number_issued(messages: Sequence[AcquisitionNumberIssued], facts: Facts) -> None:
+    """The requests."""
+    await facts.load(CodeRequest, [(m.institution_code, m.request_id) for m in messages])
+
+
+def decide_number_issued(message: AcquisitionNumberIssued, facts: Facts, context: Context) -> Decision:
+    """Hand the number to the institution, which takes it to the resident register (channel 1)."""
+    request = facts.get(CodeRequest, message.institution_code, message.request_id)
+    if request is None or request.state != CodeState.REQUESTED.value:
+        return Decision("late")
+    assigned = AcquisitionNumberAssigned(
+        message.institution_code,
+        message.request_id,
+        request.integrated_number,
+        message.acquisition_number,
+        message.expires_at,
+    )
+    waiting = request._replace(acquisition_number=message.acquisition_number, expires_at=message.expires_at)
+    return Decision("number_assigned", (assigned,), (waiting,))
+
+
+async def load_code_issued(messages: Sequence[LinkageCodeIssued], facts: Facts) -> None:
+    """The requests, the codes and the persons' codes."""
+    await facts.load(CodeRequest, [(m.institution_code, m.request_id) for m in messages])
+    await facts.load(CodeBinding, [(m.institution_code, m.linkage_code) for m in messages])
+    requests = [facts.get(CodeRequest, m.institution_code, m.request_id) for m in messages]
+    await facts.find(CodeBinding, BY_PERSON, [(r.institution_code, r.integrated_number) for r in requests if r])
+
+
+def decide_code_issued(message: LinkageCodeIssued, facts: Facts, context: Context) -> Decision:
+    """Channel 2 has arrived: match the acquisition number, bind the code, erase the number."""
+    request = facts.get(CodeRequest, message.institution_code, message.request_id)
+    if request is None or request.acquisition_number != message.acquisition_number:
+        raise PeerFault("CHANNEL_MISMATCH", f"{message.request_id}: the acquisition number does not match")
+    if request.state != CodeState.REQUESTED.value:
+        return Decision("late")
+    bound = facts.get(CodeBinding, message.institution_code, message.linkage_code)
+    if bound is not None and bound.integrated_number != request.integrated_number:
+        return changed(request, CodeState.FAILED, "DUPLICATE_PERSON")
+    binding = CodeBinding(
+        message.institution_code,
+        message.linkage_code,
+        request.integrated_number,
+        message.issued_at,
+        0,
+        context.now,
+        message.request_id,
+    )
+    decision = changed(request, CodeState.ISSUED, "")
+    return decision._replace(write=(*decision.write, binding))
+
+
+def changed(request: CodeRequest, state: CodeState, rule: str) -> Decision:
+    """A request's end, told to the institution; the acquisition number is gone."""
+    told = CodeStateChanged(request.institution_code, request.request_id, request.integrated_number, state, rule)
+    ended = request._replace(state=state.value, acquisition_number="", expires_at=0)
+    return Decision(f"code_{state.value.lower()}", (told,), (ended,))
+
+
+async def load_failed(messages: Sequence[CodeAcquisitionFailed], facts: Facts) -> None:
+    """The requests."""
+    await facts.load(CodeRequest, [(m.institution_code, m.request_id) for m in messages])
+
+
+def decide_failed(message: CodeAcquisitionFailed, facts: Facts, context: Context) -> Decision:
+    """The network could not issue a code."""
+    request = facts.get(CodeRequest, message.institution_code, message.request_id)
+    if request is None or request.state != CodeState.REQUESTED.value:
+        return Decision("late")
+    return changed(request, CodeState.FAILED, message.rule)
+
+
+# ── a code ends ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_revocation(messages: Sequence[CodeRevocationRequested], facts: Facts) -> None:
+    """The institutions and the persons' codes."""
+    await facts.load(Institution, [(m.institution_code,) for m in messages])
+    await facts.find(CodeBinding, BY_PERSON, [(m.institution_code, m.integrated_number) for m in messages])
+
+
+def decide_revocation(message: CodeRevocationRequested, facts: Facts, context: Context) -> Decision:
+    """Close the code; its row stays, so that which code was in force at any moment can be told."""
+    sender_checked(message.institution_code, facts, context)
+    errors = errors_in(message)
+    found = bindings_in_force(message.institution_code, message.integrated_number, facts, context.now)
+    if not errors and not found:
+        errors = [field_error("integrated_number", "CODE_UNKNOWN")]
+    if errors:
+        return rejected(message.request_id, message.institution_code, errors, context)
+    ends = max(message.valid_to, found[0].valid_from)
+    closed = found[0]._replace(valid_to=ends)
+    told = CodeStateChanged(
+        message.institution_code, message.request_id, message.integrated_number, CodeState.REVOKED, "REVOKED"
+    )
+    revoked = LinkageCodeRevoked(message.institution_code, closed.linkage_code, ends)
+    return Decision("revoked", (told, revoked), (closed,))
+
+
+SERVICE = Service(
+    NAME,
+    (
+        on(CodeAcquisitionRequested, load_requested, decide_requested),
+        on(AcquisitionNumberIssued, load_number_issued, decide_number_issued),
+        on(LinkageCodeIssued, load_code_issued, decide_code_issued),
+        on(CodeAcquisitionFailed, load_failed, decide_failed),
+        on(CodeRevocationRequested, load_revocation, decide_revocation),
+    ),
+)
