@@ -74,7 +74,7 @@ async def test_a_user_is_refused_anybody_elses_topic(kafka: EmbeddedKafka) -> No
 async def test_a_wrong_password_is_refused(
     kafka: EmbeddedKafka, user: str, password: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither another's password nor an unknown name opens a connection (aiokafka tells the reason to its log alone)."""
+    """Neither another's password nor an unknown name opens a connection (aiokafka says why in its log alone)."""
     accepted = await accepts(kafka, user, password)
 
     assert not accepted

@@ -1,0 +1,310 @@
+"""A synthetic country: institutions, residents, codes, sub-copies, a permission list. The same seed gives the same one.
+
+Owns what exists before the first inquiry. Every person is made up; individual numbers come from the synthetic range
+and are kept as keyed hashes at the resident register alone. Codes of affairs and kinds that are not public lie in the
+simulator's own blocks (JT99…, TM99…) and are marked unverified (domain 4.2, 4.5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from broker.keys import Keys
+from broker.rules import numbers
+from broker.rules.identity import jst_date, local_time
+from broker.rules.permission_list import PermissionList, PermissionRow, to_json
+from broker.tables import (
+    CodeBinding,
+    CopyRecord,
+    Institution,
+    KindLayout,
+    ListCopy,
+    NetworkCode,
+    PermissionListVersion,
+    ResidentNumber,
+    ResidentToken,
+)
+from schemas.codec import pack_items
+from schemas.records import CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
+from services.copies import copy_digest
+from services.network import NETWORK_CODE, internal_id_of
+from services.resident_register import number_hash, resident_token
+
+KNOWN = (
+    ("232106", "刈谷市"),
+    ("232114", "豊田市"),
+    ("232122", "安城市"),
+    ("232254", "知立市"),
+    ("232271", "高浜市"),
+    ("232092", "碧南市"),
+)
+MOST_INSTITUTIONS = 1741
+ATTACHED_AT_MOST = 50
+MUNICIPALITY = "市町村長"
+BOARD_OF_EDUCATION = "教育委員会"
+INSURER = "医療保険者"
+
+VACCINATION = "TM99000000000001"
+HOUSEHOLD = "TM00000000000001"
+LOCAL_TAX = "TM00000000000002"
+LAYOUT = "1.0"
+
+VACCINATION_AFFAIR = "JM01000000016002"  # 別表第2 16の2
+SICKNESS_AFFAIR = "JM01000000017000"  # 別表第2 17
+FEE_AFFAIR = "JM01000000018000"  # 別表第2 18
+CHILD_AFFAIR = "JM01000000074000"  # 別表第2 74
+INCOMING_RESIDENT = "JT99000000000001"
+FEE_COLLECTION = "JT99000000000002"
+CHILD_ALLOWANCE = "JT99000000000003"
+SICKNESS_BENEFIT = "JT99000000000004"
+
+VACCINATION_ITEMS = tuple(f"9900010000000{n}" for n in range(1, 7))
+HOUSEHOLD_ITEMS = tuple(f"10000000{n}" for n in range(1, 5))
+LOCAL_TAX_ITEMS = tuple(f"20000000{n}" for n in range(1, 5))
+ITEMS = {VACCINATION: VACCINATION_ITEMS, HOUSEHOLD: HOUSEHOLD_ITEMS, LOCAL_TAX: LOCAL_TAX_ITEMS}
+
+FAMILY_NAMES = ("刈谷", "境川", "逢妻", "依佐美", "小垣江", "富士松", "亀城", "洲原", "野田", "井ヶ谷")
+GIVEN_NAMES = ("あおい", "ひなた", "みのり", "そうた", "ゆづき", "はると", "かえで", "いつき", "なぎさ", "りく")
+
+
+class Plan(NamedTuple):
+    """What to make. residents: in the whole country; attached: institutions with topics of their own."""
+
+    seed: int = 1
+    institutions: int = 6
+    residents: int = 600
+    attached: int = 6
+    at: int = 1_790_000_000_000
+    vaccination_only: bool = False
+
+
+class Resident(NamedTuple):
+    """One synthetic person. home and previous: institution codes; local: integrated number at either."""
+
+    number: int
+    individual_number: str
+    home: str
+    previous: str
+    home_number: str
+    previous_number: str
+
+
+def institution_codes(count: int) -> tuple[tuple[str, str, str], ...]:
+    """(local government code, institution code, name); the known neighbours first, then numbered synthetic ones."""
+    if not 2 <= count <= MOST_INSTITUTIONS:
+        raise ValueError(f"a world has 2 to {MOST_INSTITUTIONS} institutions; {count} were asked for")
+    known = {code for code, _ in KNOWN}
+    found = [(code, numbers.institution_code_of(code, numbers.InstitutionKind.MAYOR), name) for code, name in KNOWN]
+    place = 0
+    while len(found) < count:
+        five = f"{1 + place % 47:02d}{901 + place // 47:03d}"[:5]
+        code = five + numbers.local_government_check_digit(five)
+        place += 1
+        if code not in known:
+            name = f"模擬市{len(found):04d}"
+            found.append((code, numbers.institution_code_of(code, numbers.InstitutionKind.MAYOR), name))
+    return tuple(found[:count])
+
+
+def permission_rows() -> tuple[PermissionRow, ...]:
+    """The list of the seed's legal bases (domain 4.2); texts and codes that are not public are marked unverified."""
+
+    def row(
+        name: str, affair: str, procedure: str, provider: str, kind: str, basis: str, *, consent: bool = False
+    ) -> PermissionRow:
+        return PermissionRow(
+            name,
+            MUNICIPALITY,
+            affair,
+            procedure,
+            provider,
+            kind,
+            ITEMS[kind],
+            basis,
+            consent,
+            "20210401",
+            "",
+            False,
+        )
+
+    return (
+        row("16-2-1", VACCINATION_AFFAIR, INCOMING_RESIDENT, MUNICIPALITY, VACCINATION, "番号法19条8号 別表第2 16の2"),
+        row("17-1", SICKNESS_AFFAIR, SICKNESS_BENEFIT, INSURER, HOUSEHOLD, "番号法19条8号 別表第2 17"),
+        row("18-1", FEE_AFFAIR, FEE_COLLECTION, MUNICIPALITY, LOCAL_TAX, "番号法19条8号 別表第2 18", consent=True),
+        row("18-2", FEE_AFFAIR, FEE_COLLECTION, MUNICIPALITY, HOUSEHOLD, "番号法19条8号 別表第2 18"),
+        row("74-1", CHILD_AFFAIR, CHILD_ALLOWANCE, MUNICIPALITY, LOCAL_TAX, "番号法19条8号 別表第2 74"),
+    )
+
+
+def list_version(version: int, rows: Sequence[PermissionRow], at: int) -> PermissionListVersion:
+    """A list version as it is stored."""
+    found = PermissionList(version, at, tuple(rows))
+    return PermissionListVersion(version, at, found.digest(), to_json(found))
+
+
+class World:
+    """A plan carried out on paper: rows by table, residents by number, inquiries by number."""
+
+    def __init__(self, plan: Plan, keys: Keys) -> None:
+        self.plan = plan
+        self._keys = keys
+        self.codes = institution_codes(plan.institutions)
+        self.names = {code: name for _, code, name in self.codes}
+        self._rng = random.Random(plan.seed)  # noqa: S311 - a synthetic world, the same for the same seed
+        self._register, self._code_key = keys.register, keys.network_codes
+
+    @property
+    def attached(self) -> tuple[str, ...]:
+        """Institutions with topics of their own."""
+        return tuple(code for _, code, _ in self.codes[: min(self.plan.attached, ATTACHED_AT_MOST)])
+
+    def directory(self) -> list[Any]:
+        """Institutions, layouts, the first list version and everybody's copy of it."""
+        attached = set(self.attached)
+        rows: list[Any] = [
+            Institution(
+                code,
+                name,
+                local,
+                MUNICIPALITY,
+                code in attached,
+                True,
+                "ONLINE",
+                self._keys.institutions.signing(code).public_bytes,
+                self._keys.institutions.sealing_public(code),
+            )
+            for local, code, name in self.codes
+        ]
+        rows += [KindLayout(kind, LAYOUT, "20210401", "", ",".join(items)) for kind, items in ITEMS.items()]
+        rows.append(list_version(1, permission_rows(), self.plan.at))
+        rows += [ListCopy(code, 1, self.plan.at) for code in (NETWORK_CODE, *self.names)]
+        return rows
+
+    def resident(self, index: int) -> Resident:
+        """The index-th resident, 0-based: who moved from one institution to another."""
+        count = len(self.codes)
+        spread = int.from_bytes(hashlib.blake2b(f"{self.plan.seed}/{index}".encode(), digest_size=8).digest(), "big")
+        home, step = spread % count, 1 + (spread >> 32) % (count - 1)
+        return Resident(
+            index,
+            numbers.synthetic_individual_number(index),
+            self.codes[home][1],
+            self.codes[(home + step) % count][1],
+            f"{index * 2 + 1:015d}",
+            f"{index * 2 + 2:015d}",
+        )
+
+    def code_of(self, resident: Resident, institution_code: str) -> str:
+        """The linkage code that the network gives this person at an institution."""
+        internal_id = internal_id_of(self._token(resident))
+        return hmac.new(self._code_key, f"{internal_id}/{institution_code}/0".encode(), hashlib.sha256).hexdigest()
+
+    def _token(self, resident: Resident) -> str:
+        return resident_token(self._register, numbers.resident_record_code(f"{resident.number:010d}"))
+
+    def rows_of(self, resident: Resident) -> list[Any]:
+        """Register, codes at both institutions, and sub-copies at the previous one."""
+        token = self._token(resident)
+        internal_id = internal_id_of(token)
+        at = self.plan.at
+        rows: list[Any] = [
+            ResidentNumber(number_hash(self._register, resident.individual_number), token),
+            ResidentToken(token, internal_id),
+        ]
+        for institution, number in (
+            (resident.home, resident.home_number),
+            (resident.previous, resident.previous_number),
+        ):
+            text = f"{internal_id}/{institution}/0"
+            code = hmac.new(self._code_key, text.encode(), hashlib.sha256).hexdigest()
+            rows.append(CodeBinding(institution, code, number, at, 0, at, "world"))
+            rows.append(NetworkCode(institution, code, internal_id, at, 0))
+        kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
+        return [*rows, *(self.copy_row(self.copy_of(resident, kind)) for kind in kinds)]
+
+    def copy_of(self, resident: Resident, kind: str, command: CopyCommand = CopyCommand.REGISTER) -> CopySubmitted:
+        """The sub-copy of a kind that the previous municipality holds, as a message."""
+        return CopySubmitted(
+            institution_code=resident.previous,
+            record_identification_number=f"W{kind[-2:]}-{resident.number}",
+            command=command,
+            integrated_number=resident.previous_number,
+            spi_name_code=kind,
+            record_key="1" if kind == VACCINATION else "2026",
+            layout_version=LAYOUT,
+            valid_from="20260101",
+            publication_from="20260101",
+            items=self.items_of(resident, kind),
+        )
+
+    def items_of(self, resident: Resident, kind: str) -> tuple[Item, ...]:
+        """Synthetic values of a kind."""
+        n = resident.number
+        values: tuple[str, ...]
+        if kind == VACCINATION:
+            day = (datetime(2023, 4, 1, tzinfo=UTC) + timedelta(days=n % 360)).strftime("%Y%m%d")
+            values = ("DONE", str(1 + n % 5), day, f"模擬製薬{n % 3}", f"LOT{n % 9973:04d}", "")
+        elif kind == HOUSEHOLD:
+            values = (FAMILY_NAMES[n % 10], GIVEN_NAMES[n // 10 % 10], str(1 + n % 6), "1" if n % 4 == 0 else "2")
+        else:
+            values = ("2026", str(1_000_000 + n * 37 % 9_000_000), str(50_000 + n * 7 % 300_000), str(n % 4))
+        return tuple(
+            Item(code, value, "" if value else "NOT_APPLICABLE")
+            for code, value in zip(ITEMS[kind], values, strict=True)
+        )
+
+    def copy_row(self, message: CopySubmitted) -> CopyRecord:
+        """The row that a copy message becomes."""
+        items = pack_items(message.items)
+        return CopyRecord(
+            message.institution_code,
+            message.integrated_number,
+            message.spi_name_code,
+            message.record_key,
+            self.plan.at,
+            0,
+            message.layout_version,
+            message.valid_from,
+            message.valid_to,
+            message.publication_from,
+            message.publication_to,
+            message.auto_response_disabled,
+            message.non_disclosure_code,
+            items,
+            copy_digest(message, items),
+            message.record_identification_number,
+        )
+
+    def rows(self, first: int = 0, last: int | None = None) -> Iterator[list[Any]]:
+        """The rows of residents first to last (exclusive), a resident at a time."""
+        for index in range(first, self.plan.residents if last is None else last):
+            yield self.rows_of(self.resident(index))
+
+    def inquiry(self, number: int, at: int, kind: str = VACCINATION) -> InquiryRequested:
+        """The number-th inquiry: a resident's home asks the previous municipality."""
+        resident = self.resident(number % self.plan.residents)
+        affair, procedure = {
+            VACCINATION: (VACCINATION_AFFAIR, INCOMING_RESIDENT),
+            HOUSEHOLD: (FEE_AFFAIR, FEE_COLLECTION),
+            LOCAL_TAX: (CHILD_AFFAIR, CHILD_ALLOWANCE),
+        }[kind]
+        return InquiryRequested(
+            record_identification_number=f"Q{number:09d}",
+            requested_at=local_time(at),
+            inquirer_institution_code=resident.home,
+            inquirer_department_code="KENKO",
+            inquirer_operator_id="OP001",
+            integrated_number=resident.home_number,
+            affair_code=affair,
+            procedure_code=procedure,
+            kinds=(RequestedKind(provider_institution_code=resident.previous, spi_name_code=kind),),
+        )
+
+    def today(self) -> str:
+        """The Japanese day the world begins on."""
+        return jst_date(self.plan.at)
