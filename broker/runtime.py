@@ -95,6 +95,7 @@ class Worker:
         self._reached = reached
         self._source = f"{service.name}/{shard}"
         self._handlers: dict[type[Any], Handler] = {handler.message: handler for handler in service.handlers}
+        self.serving = asyncio.Event()
         self._epoch = 0
         self._batch = 0
         self._positions: dict[Source, Position] = {}
@@ -142,6 +143,7 @@ class Worker:
             said, at = unpack(body)
             await self._log.publish(outgoing(said, self._source, batch, at))
             self._published.append(batch)
+        self.serving.set()
         EVENT.info(
             "shard_claimed",
             service=self.service.name,

@@ -6,22 +6,32 @@ from broker.keys import Keys, Sealer
 from broker.ports import Randomness
 from broker.rules.permits import Verifier
 from broker.service import Service
-from services import code_management, copies, inquiry, provision_log, resident_register
+from services import code_management, copies, inquiry, network, provision, provision_log, resident_register
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
 
+NAMES = (
+    code_management.NAME,
+    resident_register.NAME,
+    copies.NAME,
+    inquiry.NAME,
+    network.NAME,
+    provision.NAME,
+    provision_log.NAME,
+)
+
 
 def assemble(keys: Keys, randomness: Randomness) -> dict[str, Service]:
     """The services by name, in the order a message meets them."""
-    network = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
+    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
     provider = Provider(Verifier(keys.network_public), Lists(), Sealer(randomness), keys.salts)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),
         copies.SERVICE,
         inquiry.SERVICE,
-        network.service(),
+        core.service(),
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint),
     )

@@ -25,7 +25,7 @@ import contextlib
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -47,7 +47,7 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 COMPATIBILITY = "FULL_TRANSITIVE"
 MAXIMUM_BODY_BYTES = 262_144
 BODY_SECONDS = 5
-STOP_SECONDS = 3
+STOP_SECONDS = 2
 CONNECTIONS_LIMIT = 64
 # What makes a schema unsafe or unreadable for a parser; our other rules do not bind a client's text.
 UNREADABLE = frozenset({"TYPE", "NAME", "DEPTH", "RECURSION"})
@@ -371,9 +371,9 @@ def app() -> Starlette:
 class _Server(uvicorn.Server):
     """A server inside somebody else's event loop: the signals are not its business."""
 
-    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, settings: uvicorn.Config) -> None:
         super().__init__(settings)
-        self.ready = ready
+        self.answering = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -381,7 +381,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.ready()
+        self.answering.set()
 
 
 async def serve(host: str, port: int, stop: asyncio.Event, ready: Callable[[int], None]) -> None:
@@ -400,9 +400,20 @@ async def serve(host: str, port: int, stop: asyncio.Event, ready: Callable[[int]
         limit_concurrency=CONNECTIONS_LIMIT,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = _Server(settings, lambda: ready(listening.getsockname()[1]))
-    async with _stopping(server, stop):
-        await server.serve(sockets=[listening])
+    server = _Server(settings)
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    stopping = asyncio.create_task(stop.wait())
+    answering = asyncio.create_task(server.answering.wait())
+    try:
+        await asyncio.wait({running, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            ready(listening.getsockname()[1])
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        answering.cancel()
+        server.should_exit = True
+        await asyncio.wait_for(running, STOP_SECONDS + 1)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -411,16 +422,3 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS_LIMIT)
     except OSError as error:
         raise WorldFault(f"the schema endpoint cannot listen on {host}:{port}: {error.strerror}") from error
-
-
-@contextlib.asynccontextmanager
-async def _stopping(server: uvicorn.Server, stop: asyncio.Event) -> AsyncIterator[None]:
-    async def wait() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    waiting = asyncio.create_task(wait())
-    try:
-        yield
-    finally:
-        waiting.cancel()

@@ -1,0 +1,270 @@
+"""An installation on one machine: its directory, secrets, credentials and world.
+
+Owns what lies where. Promises that a second start on the same directory goes on where the first stopped, and that
+secrets lie in files of mode 0600 only. The directory: `secrets/` (master, one password a user), `credentials/<code>/`
+(what an institution's own programs need), `kafka/`, `postgres/`, `run/` (logs, ready marks), `installation.json`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from confluent_kafka.admin import AdminClient
+
+from broker.adapters.kafka import KafkaAccess
+from broker.adapters.postgres import PostgresStore, connect_pool, migrate
+from broker.config import Config
+from broker.embedded.admin import TopicSpec, ensure_acls, ensure_topics, ensure_users
+from broker.embedded.directory import secret, write_private
+from broker.embedded.kafka import STARTS_WITHIN_SECONDS, EmbeddedKafka
+from broker.embedded.postgres import EmbeddedPostgres
+from broker.errors import ConfigurationFault
+from broker.keys import Keys
+from broker.tables import Institution
+from broker.topics import Topics
+from services import access
+from services.world import Plan, World
+
+DATABASE = "chukan"
+ROWS_A_COPY = 20_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the real parts of a running installation are."""
+
+    bootstrap: str
+    admin_user: str
+    admin_password: str
+    dsn: str
+
+
+class Installation:
+    """One directory. `plan` is fixed when the world is made; a later start finds it there."""
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self.directory = directory.absolute()
+        self.config = config
+        self.run = self.directory / "run"
+        self.secrets = self.directory / "secrets"
+        for path in (self.directory, self.run, self.secrets):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    # ── secrets ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def master_file(self) -> Path:
+        """The master secret, made at the first use."""
+        path = self.secrets / "master"
+        if not path.exists():
+            write_private(path, secrets.token_hex(32))
+        return path
+
+    @property
+    def keys(self) -> Keys:
+        """All keys of the installation."""
+        return Keys(bytes.fromhex(self.master_file.read_text(encoding="ascii").strip()))
+
+    def password(self, user: str) -> str:
+        """A Kafka user's password, made at the first use."""
+        return secret(self.secrets / f"kafka-{user}")
+
+    # ── the plan ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def plan_file(self) -> Path:
+        """What world this installation has."""
+        return self.directory / "installation.json"
+
+    def plan(self) -> Plan | None:
+        """The plan of the world that was made here, or None."""
+        if not self.plan_file.exists():
+            return None
+        return Plan(**json.loads(self.plan_file.read_text(encoding="utf-8"))["plan"])
+
+    def remember(self, plan: Plan) -> None:
+        """The world of this plan is complete here."""
+        text = json.dumps({"plan": plan._asdict(), "shards": self.config.shards}, ensure_ascii=False, indent=1)
+        write_private(self.plan_file, text)
+
+    # ── setting up ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def set_up(self, parts: Parts, plan: Plan, progress: Callable[[str, int, int], None] = lambda *_: None) -> World:
+        """Migrate, make topics, users and rights, and the world unless it is there; safe to repeat."""
+        known = self.plan()
+        if known is not None:
+            plan = known
+            self._check_shards()
+        world = World(plan, self.keys)
+        asyncio.run(self._set_up_database(parts.dsn, world, known is None, progress))
+        self.set_up_kafka(parts, world)
+        if known is None:
+            self.remember(plan)
+        self.write_credentials(parts, world)
+        return world
+
+    def _check_shards(self) -> None:
+        shards = json.loads(self.plan_file.read_text(encoding="utf-8"))["shards"]
+        if shards != self.config.shards:
+            raise ConfigurationFault(
+                f"{self.directory} was made with {shards} shards, which cannot change; "
+                f"CHUKAN_SHARDS is {self.config.shards}"
+            )
+
+    async def _set_up_database(
+        self, dsn: str, world: World, empty: bool, progress: Callable[[str, int, int], None]
+    ) -> None:
+        await migrate(dsn)
+        if not empty:
+            return
+        store = PostgresStore(await connect_pool(dsn, 2))
+        try:
+            await create_world(store, world, progress)
+        finally:
+            await store.close()
+
+    def set_up_kafka(self, parts: Parts, world: World) -> None:
+        """Topics, users and rights."""
+        admin = AdminClient(
+            {
+                "bootstrap.servers": parts.bootstrap,
+                "security.protocol": self.config.kafka_security_protocol,
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": parts.admin_user,
+                "sasl.password": parts.admin_password,
+                "log_level": 0,
+            }
+        )
+        topics = Topics(self.config.shards, frozenset(world.attached))
+        ensure_topics(admin, [TopicSpec(*spec) for spec in topics.specs()])
+        ensure_users(admin, {user: self.password(user) for user in access.users(world.attached)})
+        ensure_acls(admin, access.rights(world.attached))
+
+    def write_credentials(self, parts: Parts, world: World) -> None:
+        """What each attached institution's own programs need, in its own directory."""
+        keys = self.keys
+        for code in world.attached:
+            folder = self.directory / "credentials" / code
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            user = access.institution_user(code)
+            known = {
+                "institution_code": code,
+                "name": world.names[code],
+                "bootstrap": parts.bootstrap,
+                "security_protocol": self.config.kafka_security_protocol,
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "user": user,
+                "password": self.password(user),
+                "requests": f"institution.{code}.requests",
+                "replies": f"institution.{code}.replies",
+                "copies": f"institution.{code}.copies",
+                "codes": f"institution.{code}.codes",
+                "identities": f"juki.{code}.identities",
+                "group": f"institution.{code}.client",
+                "sealing_private_key": keys.institutions.sealing_private(code).hex(),
+            }
+            write_private(folder / "credentials.json", json.dumps(known, ensure_ascii=False, indent=1))
+
+    def access(self, parts: Parts, user: str) -> KafkaAccess:
+        """A user's way to Kafka."""
+        return KafkaAccess(parts.bootstrap, user, self.password(user), self.config.kafka_security_protocol)
+
+    def environment(self, parts: Parts, user: str, instance: str) -> dict[str, str]:
+        """The settings of a process that runs services as this user; secrets go by environment, never by argument."""
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": os.environ.get("HOME", "/"),
+            "CHUKAN_DATA_DIR": str(self.directory),
+            "CHUKAN_KAFKA_BOOTSTRAP": parts.bootstrap,
+            "CHUKAN_KAFKA_USER": user,
+            "CHUKAN_KAFKA_PASSWORD": self.password(user),
+            "CHUKAN_KAFKA_SECURITY_PROTOCOL": self.config.kafka_security_protocol,
+            "CHUKAN_POSTGRES_DSN": parts.dsn,
+            "CHUKAN_MASTER_SECRET_FILE": str(self.master_file),
+            "CHUKAN_SHARDS": str(self.config.shards),
+            "CHUKAN_INSTANCE": instance,
+            "CHUKAN_BATCH_MESSAGES": str(self.config.batch_messages),
+            "CHUKAN_FETCH_WAIT_MS": str(self.config.fetch_wait_ms),
+            "CHUKAN_LOG_LEVEL": self.config.log_level,
+            "CHUKAN_TIMER_SECONDS": str(self.config.timer_seconds),
+            "CHUKAN_LEASE_SECONDS": str(self.config.lease_seconds),
+            "CHUKAN_PATIENCE_SECONDS": str(self.config.patience_seconds),
+        }
+
+
+async def create_world(
+    store: PostgresStore, world: World, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> None:
+    """Write a world into empty tables, by COPY, a slice of residents at a time."""
+    await load_rows(store, world.directory())
+    total = world.plan.residents
+    slice_size = ROWS_A_COPY // 10
+    for first in range(0, total, slice_size):
+        last = min(first + slice_size, total)
+        await load_rows(store, [row for rows in world.rows(first, last) for row in rows])
+        progress("residents", last, total)
+
+
+async def load_rows(store: PostgresStore, rows: Iterable[Any]) -> None:
+    """Add rows of several tables, one COPY a table."""
+    by_kind: dict[type[Any], list[Any]] = {}
+    for row in rows:
+        by_kind.setdefault(type(row), []).append(row)
+    for kind, found in by_kind.items():
+        await store.load(kind, found)
+
+
+class EmbeddedParts:
+    """Kafka and PostgreSQL of an installation, started here and ended here."""
+
+    def __init__(self, directory: Path, *, kafka_compiler: tuple[str, ...] = STARTS_WITHIN_SECONDS) -> None:
+        self.kafka = EmbeddedKafka(directory / "kafka", compiler=kafka_compiler)
+        self.postgres = EmbeddedPostgres(directory / "postgres")
+
+    def start(self) -> Parts:
+        """Both answer; the database exists."""
+        self.postgres.start()
+        try:
+            asyncio.run(ensure_database(self.postgres.dsn("postgres")))
+            self.kafka.start()
+        except BaseException:
+            self.postgres.stop()
+            raise
+        return Parts(
+            self.kafka.bootstrap, self.kafka.admin_user, self.kafka.admin_password, self.postgres.dsn(DATABASE)
+        )
+
+    def stop(self) -> None:
+        """Both are ended, PostgreSQL last."""
+        try:
+            self.kafka.stop()
+        finally:
+            self.postgres.stop()
+
+
+async def ensure_database(dsn: str) -> None:
+    """The installation's database exists."""
+    connection = await asyncio.wait_for(asyncpg.connect(dsn), 30)
+    try:
+        if not await connection.fetchval("select 1 from pg_database where datname = $1", DATABASE):
+            await connection.execute(f'create database "{DATABASE}"')
+    finally:
+        await asyncio.wait_for(connection.close(), 10)
+
+
+async def institutions_of(dsn: str) -> Sequence[Institution]:
+    """The directory of a running installation."""
+    store = PostgresStore(await connect_pool(dsn, 1))
+    try:
+        found: list[Institution] = await store.all(Institution, 10_000)
+        return found
+    finally:
+        await store.close()

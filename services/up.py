@@ -1,0 +1,256 @@
+"""`chukan up`: everything on one machine, watched: real Kafka, real PostgreSQL, the schema endpoint, all services.
+
+Owns the processes it starts, each ended by its own id. Promises one line of JSON when ready, the restart of a service
+process that dies, and that after SIGTERM nothing is left; a killed parent leaves no orphans (children watch for that).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from broker.embedded.kafka import STARTS_WITHIN_SECONDS
+from broker.embedded.process import Child, Command
+from broker.errors import OwnFault
+from services import access, registry
+from services.assembly import NAMES
+from services.installation import EmbeddedParts, Installation, Parts
+from services.world import Plan, World
+
+EVENT = structlog.get_logger("chukan.up")
+READY_SECONDS = 60.0
+STOP_SECONDS = 25.0
+RESTARTS_A_MINUTE = 20
+
+
+class Role(NamedTuple):
+    """One process to run: its name, its services and shards, and the Kafka user it runs as."""
+
+    name: str
+    services: tuple[str, ...]
+    shards: tuple[int, ...]
+    user: str
+
+
+def roles(shards: int, layout: str) -> list[Role]:
+    """The processes of an installation.
+
+    `packed`: one process a shard runs the intermediate server's services, one the network's and one the register's;
+    `separate`: one process a service.
+    """
+    everything = tuple(range(shards))
+    if layout == "separate":
+        return [Role(name, (name,), everything, access.user_of(name)) for name in NAMES]
+    mine = tuple(name for name in NAMES if access.user_of(name) == access.INTERMEDIATE_SERVER)
+    others = tuple(name for name in NAMES if access.user_of(name) != access.INTERMEDIATE_SERVER)
+    packed = [Role(f"intermediate-{shard}", mine, (shard,), access.INTERMEDIATE_SERVER) for shard in everything]
+    return [*packed, *(Role(name, (name,), everything, access.user_of(name)) for name in others)]
+
+
+class Fleet:
+    """The service processes of an installation, started again when they die."""
+
+    def __init__(
+        self, installation: Installation, parts: Parts, layout: str, extra: dict[str, str] | None = None
+    ) -> None:
+        self.installation = installation
+        self.parts = parts
+        self.roles = roles(installation.config.shards, layout)
+        self.children: dict[str, Child] = {}
+        self.restarts: list[float] = []
+        self._extra = extra or {}
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """All processes run and serve all their shards."""
+        for role in self.roles:
+            self.start_role(role)
+        self.wait_ready(READY_SECONDS)
+
+    def start_role(self, role: Role) -> None:
+        """One process."""
+        mark = self.mark(role.name)
+        mark.unlink(missing_ok=True)
+        environment = self.installation.environment(self.parts, role.user, role.name) | self._extra
+        shards = ",".join(map(str, role.shards))
+        argv = (sys.executable, "-m", "services", "run", *role.services, "--shards", shards, "--ready-file", str(mark))
+        log = self.installation.run / f"{role.name}.log"
+        self.children[role.name] = Child(
+            Command(argv, log, self.installation.directory, environment, death_signal=signal.SIGTERM)
+        )
+
+    def mark(self, name: str) -> Path:
+        """The file a process leaves when it serves."""
+        return self.installation.run / f"{name}.ready"
+
+    def wait_ready(self, limit_seconds: float) -> None:
+        """Every process serves, or OwnFault with the last words of one that does not."""
+        deadline = time.monotonic() + limit_seconds
+        for role in self.roles:
+            while not self.mark(role.name).exists():
+                child = self.children[role.name]
+                if child.returncode is not None:
+                    raise OwnFault(f"{role.name} ended with {child.returncode}:\n{child.log_tail()}")
+                if time.monotonic() > deadline:
+                    raise OwnFault(f"{role.name} does not serve after {limit_seconds:g} s:\n{child.log_tail()}")
+                time.sleep(0.02)
+
+    def watch_once(self) -> list[str]:
+        """Start again what has died; the names of those. OwnFault when one dies again and again."""
+        started = []
+        for role in self.roles:
+            child = self.children[role.name]
+            if child.returncode is None or self._stopping.is_set():
+                continue
+            now = time.monotonic()
+            self.restarts = [*(at for at in self.restarts if now - at < 60), now]
+            if len(self.restarts) > RESTARTS_A_MINUTE:
+                raise OwnFault(f"{role.name} keeps dying:\n{child.log_tail()}")
+            EVENT.warning("process_died", process=role.name, returncode=child.returncode)
+            self.start_role(role)
+            started.append(role.name)
+        return started
+
+    def stop(self) -> None:
+        """All processes are asked to end together, and insisted upon after the limit."""
+        self._stopping.set()
+        running = [child for child in self.children.values() if child.returncode is None]
+        threads = [threading.Thread(target=child.stop, args=(signal.SIGTERM, STOP_SECONDS)) for child in running]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(STOP_SECONDS + 10)
+
+
+class SchemaEndpoint:
+    """The read-only schema endpoint on a thread of its own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self.url = ""
+        self._host, self._port = host, port
+        self._thread = threading.Thread(target=self._run, name="schema-endpoint", daemon=True)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(registry.serve(self._host, self._port, self._stop, self._listening))
+        self._loop.close()
+
+    def _listening(self, port: int) -> None:
+        self.url = f"http://{self._host}:{port}"
+        self._ready.set()
+
+    def start(self) -> str:
+        """The URL it listens on."""
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise OwnFault("the schema endpoint does not listen after 10 s")
+        return self.url
+
+    def stop(self) -> None:
+        """It no longer listens."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+
+
+class System:
+    """A whole running installation; `with` starts and ends it."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        plan: Plan,
+        *,
+        layout: str = "packed",
+        extra: dict[str, str] | None = None,
+        kafka_compiler: tuple[str, ...] = STARTS_WITHIN_SECONDS,
+        progress: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> None:
+        self.installation = installation
+        self.embedded = EmbeddedParts(installation.directory, kafka_compiler=kafka_compiler)
+        self.endpoint = SchemaEndpoint(installation.config.registry_host, installation.config.registry_port)
+        self._plan, self._layout, self._extra, self._progress = plan, layout, extra, progress
+        self.parts: Parts
+        self.world: World
+        self.fleet: Fleet
+        self.registry = ""
+
+    def start(self) -> System:
+        """Everything answers."""
+        self.parts = self.embedded.start()
+        try:
+            self.world = self.installation.set_up(self.parts, self._plan, self._progress)
+            self.registry = self.endpoint.start()
+            self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra)
+            self.fleet.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def ready_line(self) -> str:
+        """The one line of JSON that says where everything is; no secret in it."""
+        return json.dumps(
+            {
+                "event": "ready",
+                "kafka": self.parts.bootstrap,
+                "postgres": self.parts.dsn.rpartition("@")[2],
+                "registry": self.registry,
+                "data_dir": str(self.installation.directory),
+                "credentials": str(self.installation.directory / "credentials"),
+            },
+            ensure_ascii=False,
+        )
+
+    def stop(self) -> None:
+        """Services first, then the endpoint, Kafka and PostgreSQL."""
+        try:
+            if hasattr(self, "fleet"):
+                self.fleet.stop()
+            self.endpoint.stop()
+        finally:
+            self.embedded.stop()
+
+    def __enter__(self) -> System:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def up(installation: Installation, plan: Plan, layout: str, say: Callable[[str], None]) -> int:
+    """Run until SIGTERM or SIGINT; exit code 0, or 1 when a process cannot be kept alive."""
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    with System(installation, plan, layout=layout) as system:
+        say(system.ready_line())
+        while not ending.wait(0.2):
+            system.fleet.watch_once()
+            restart_dead_parts(system)
+    return 0
+
+
+def restart_dead_parts(system: System) -> Sequence[str]:
+    """Kafka or PostgreSQL that has died is started again on its directory; the names of those."""
+    restarted = []
+    if not system.embedded.postgres.is_running:
+        EVENT.warning("process_died", process="postgres")
+        system.embedded.postgres.restart()
+        restarted.append("postgres")
+    if not system.embedded.kafka.is_running:
+        EVENT.warning("process_died", process="kafka")
+        system.embedded.kafka.restart()
+        restarted.append("kafka")
+    return restarted
