@@ -6,42 +6,27 @@ caused them, never from chance: deciding twice gives the same bytes.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import BytesIO
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
-
+from broker.errors import OwnFault
 from broker.ports import Cause, Delivered, Outgoing
 from broker.topics import Destination, sender_of
 
 CONTENT_TYPE = b"application/vnd.confluent.avro"
 TYPE_PREFIX = "jp.chukan."
+ID_PLACE, CAUSE_PLACE = 3, 4  # among the headers of every message of ours
 
-_OUTBOX = parse_schema(
-    {
-        "type": "array",
-        "items": {
-            "type": "record",
-            "name": "Outgoing",
-            "fields": [
-                {"name": "topic", "type": "string"},
-                {"name": "partition", "type": "int"},
-                {"name": "key", "type": "bytes"},
-                {"name": "type", "type": "string"},
-                {"name": "id", "type": "string"},
-                {"name": "trace", "type": "bytes"},
-                {"name": "value", "type": "bytes"},
-            ],
-        },
-    }
-)
+# One outbox entry: lengths of topic and type, partition, length of key, id, lengths of trace and value; then those.
+_ENTRY = struct.Struct(">BBHH16sBI")
+_AT = struct.Struct(">Q")
 
 
 class Said(NamedTuple):
-    """One decided message, encoded, before it gets its cause."""
+    """One decided message, encoded, before it gets its cause. `id`: 32 hex digits."""
 
     destination: Destination
     type: str
@@ -59,11 +44,13 @@ class Origin(NamedTuple):
     trace: bytes
 
 
+Headers = tuple[tuple[str, bytes], ...]
+
+
 @lru_cache(maxsize=256)
-def _fixed(name: str, source: str) -> tuple[tuple[str, bytes], ...]:
+def _fixed(name: str, source: str) -> Headers:
     return (
         ("ce_specversion", b"1.0"),
-        ("content-type", CONTENT_TYPE),
         ("ce_type", (TYPE_PREFIX + name).encode()),
         ("ce_source", f"/chukan/{source}".encode()),
     )
@@ -76,20 +63,24 @@ def iso_time(at: int) -> bytes:
 
 
 def outgoing(said: Sequence[Said], source: str, batch: int, at: int) -> list[Outgoing]:
-    """A batch's messages with their headers; `source` is service/shard, and the index is the place in the batch."""
-    time = iso_time(at)
+    """A batch's messages with their headers; `source` is service/shard, and the index is the place in the batch.
+
+    What leaves for an institution carries all CloudEvents attributes; between the services those that have no other
+    place (a record's key is its subject, its timestamp the time).
+    """
     found = []
     for index, (destination, name, identity, trace, value) in enumerate(said):
-        headers = (
+        topic, partition, key = destination
+        headers: Headers = (
             *_fixed(name, source),
             ("ce_id", identity.encode()),
-            ("ce_time", time),
-            ("ce_subject", destination.key),
-            ("cause", f"{source} {batch} {index}".encode()),
+            ("cause", b"%b %d %d" % (source.encode(), batch, index)),
         )
         if trace:
             headers = (*headers, ("traceparent", trace))
-        found.append(Outgoing(destination.topic, destination.partition, destination.key, value, headers, at))
+        if sender_of(topic):
+            headers = (*headers, ("ce_time", iso_time(at)), ("ce_subject", key), ("content-type", CONTENT_TYPE))
+        found.append(Outgoing(topic, partition, key, value, headers, at))
     return found
 
 
@@ -98,52 +89,38 @@ def origin_of(record: Delivered) -> Origin:
 
     An institution's own topics are outside: a cause claimed there is not believed.
     """
-    identity = trace = cause = b""
-    for name, value in record.headers:
-        if name == "ce_id":
-            identity = value
-        elif name == "cause":
-            cause = value
-        elif name == "traceparent":
-            trace = value
-    if not cause or sender_of(record.topic):
+    headers = record.headers
+    if sender_of(record.topic) or len(headers) <= CAUSE_PLACE or headers[CAUSE_PLACE][0] != "cause":
+        trace = next((value for name, value in headers if name == "traceparent"), b"")
         return Origin(f"{record.topic}/{record.partition}/{record.offset}", "", None, trace)
-    source, batch, index = cause.decode().split(" ")
-    return Origin(identity.decode(), source, Cause(int(batch), int(index)), trace)
+    source, batch, index = headers[CAUSE_PLACE][1].split(b" ")
+    trace = headers[CAUSE_PLACE + 1][1] if len(headers) > CAUSE_PLACE + 1 else b""
+    return Origin(headers[ID_PLACE][1].decode(), source.decode(), Cause(int(batch), int(index)), trace)
 
 
 def pack(said: Sequence[Said], at: int) -> bytes:
-    """The outbox body of a batch; empty when it says nothing. The first eight bytes are its time."""
+    """The outbox body of a batch; empty when it says nothing."""
     if not said:
         return b""
-    stream = BytesIO()
-    stream.write(at.to_bytes(8, "big"))
-    schemaless_writer(
-        stream,
-        _OUTBOX,
-        [
-            {
-                "topic": one.destination.topic,
-                "partition": one.destination.partition,
-                "key": one.destination.key,
-                "type": one.type,
-                "id": one.id,
-                "trace": one.trace,
-                "value": one.value,
-            }
-            for one in said
-        ],
-    )
-    return stream.getvalue()
+    parts = [_AT.pack(at)]
+    for (topic, partition, key), name, identity, trace, value in said:
+        lengths = (len(topic), len(name), partition, len(key), bytes.fromhex(identity), len(trace), len(value))
+        parts += (_ENTRY.pack(*lengths), topic.encode(), name.encode(), key, trace, value)
+    return b"".join(parts)
 
 
 def unpack(body: bytes) -> tuple[list[Said], int]:
-    """The messages of an outbox body and their time."""
-    stream = BytesIO(body)
-    at = int.from_bytes(stream.read(8), "big")
-    plain = cast(list[dict[str, Any]], schemaless_reader(stream, _OUTBOX, None))
-    said = [
-        Said(Destination(p["topic"], p["partition"], p["key"]), p["type"], p["id"], p["trace"], p["value"])
-        for p in plain
-    ]
-    return said, at
+    """The messages of an outbox body and their time; OwnFault when it is not whole."""
+    said, place = [], _AT.size
+    while place < len(body):
+        topic, name, partition, key, identity, trace, value = _ENTRY.unpack_from(body, place)
+        place += _ENTRY.size
+        parts = []
+        for length in (topic, name, key, trace, value):
+            parts.append(body[place : place + length])
+            place += length
+        destination = Destination(parts[0].decode(), partition, parts[2])
+        said.append(Said(destination, parts[1].decode(), identity.hex(), parts[3], parts[4]))
+    if place != len(body):
+        raise OwnFault("an outbox row is not whole")
+    return said, _AT.unpack_from(body)[0]

@@ -38,6 +38,7 @@ from schemas.records import FieldError, InquiryRejected, Message
 Read = tuple[Delivered, Origin]
 NEVER = Cause(-1, -1)
 TIMER_OVERLAP_MS = 30_000
+TIMER_LOOKS = 30
 EVENT = structlog.get_logger("chukan.runtime")
 
 
@@ -101,7 +102,7 @@ class Worker:
         self._positions: dict[Source, Position] = {}
         self._waiting: deque[tuple[int, list[Outgoing]]] = deque()
         self._published: list[int] = []
-        self._looked_until: dict[Timer, int] = {}
+        self._looks: dict[Timer, deque[int]] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._names = {kind: self._topics.names(kind) for kind in service.hears}
@@ -162,8 +163,9 @@ class Worker:
             tasks.append(asyncio.create_task(self._watch()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            for task in tasks:
+                if task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -175,7 +177,8 @@ class Worker:
             while len(self._waiting) >= self.limits.batches_in_flight:
                 self._room.clear()
                 await self._room.wait()
-            records = await self._log.fetch(self.limits.batch_messages, self.limits.wait_seconds)
+            most = min(self.limits.batch_messages, self.service.batch_messages)
+            records = await self._log.fetch(most, self.limits.wait_seconds)
             now = self._clock.now_ms()
             if records:
                 await self.handle(records)
@@ -211,24 +214,14 @@ class Worker:
         fresh = [one for one in read if positions.is_fresh(*one)]
         published = tuple(self._published)
         said: list[Said] = []
-        async with self._store.transaction() as transaction:
-            facts = Facts(transaction)
-            outcomes = await self._decide(fresh, facts, now, said)
-            self._reached("before_write")
-            await facts.flush()
-            advance = Advance(
-                self.service.name,
-                self.shard,
-                self._epoch,
-                self._batch + 1,
-                positions.changed,
-                pack(said, now),
-                published,
-                now + int(self.limits.lease_seconds * 1000),
-            )
-            await transaction.advance(advance)
-            # A crash from here to the end of the commit leaves all of the batch or nothing of it.
-            self._reached("before_commit")
+        try:
+            outcomes = await self._commit(fresh, positions, published, now, said)
+        except WorldFault:
+            raise
+        except Exception:
+            # Another owner's commits may have fallen between our reads: Fenced then, and the fault is not ours.
+            await self._hold(now)
+            raise
         self._reached("after_commit")
         # A crash here leaves the batch's messages in the outbox; the next owner says them.
         self._batch += 1
@@ -248,6 +241,37 @@ class Worker:
                 repeats=len(records) - len(fresh),
                 said=len(said),
                 outcomes=outcomes,
+            )
+
+    async def _commit(
+        self, fresh: Sequence[Read], positions: _Positions, published: tuple[int, ...], now: int, said: list[Said]
+    ) -> Mapping[str, int]:
+        async with self._store.transaction() as transaction:
+            facts = Facts(transaction)
+            outcomes = await self._decide(fresh, facts, now, said)
+            self._reached("before_write")
+            await facts.flush()
+            advance = Advance(
+                self.service.name,
+                self.shard,
+                self._epoch,
+                self._batch + 1,
+                positions.changed,
+                pack(said, now),
+                published,
+                now + int(self.limits.lease_seconds * 1000),
+            )
+            await transaction.advance(advance)
+            # A crash from here to the end of the commit leaves all of the batch or nothing of it.
+            self._reached("before_commit")
+        return outcomes
+
+    async def _hold(self, now: int) -> None:
+        """Change nothing but the lease; Fenced when the shard is another's."""
+        lease_until = now + int(self.limits.lease_seconds * 1000)
+        async with self._store.transaction() as transaction:
+            await transaction.advance(
+                Advance(self.service.name, self.shard, self._epoch, self._batch, {}, b"", (), lease_until)
             )
 
     async def _decide(self, read: Sequence[Read], facts: Facts, now: int, said: list[Said]) -> Mapping[str, int]:
@@ -345,17 +369,19 @@ class Worker:
             return
         now = self._clock.now_ms()
         for timer in self.service.timers:
-            since = self._looked_until.get(timer, 0)
+            looks = self._looks.setdefault(timer, deque(maxlen=TIMER_LOOKS))
+            # Look back: a row may commit after the moment it is about, also when the clock has jumped meanwhile (a
+            # machine that slept), which is why looks are counted and not only time.
+            since = max(0, looks[0] - TIMER_OVERLAP_MS) if looks else 0
             rows = await self._store.due(timer.row, timer.column, timer.states, (since, now), self.limits.timer_rows)
-            if len(rows) < self.limits.timer_rows:
-                # Look back a little the next time: a row may commit after the moment it is about.
-                self._looked_until[timer] = max(0, now - TIMER_OVERLAP_MS)
-            if not rows:
-                continue
             messages = [timer.say(row, now) for row in rows]
             said = [self._said(message, f"timer/{now}/{n}", 0, b"") for n, message in enumerate(messages)]
             plain = [m._replace(headers=m.headers[:-1]) for m in outgoing(said, "timer", 0, now)]
-            await self._log.publish(plain)
+            if plain:
+                await self._log.publish(plain)
+            # Only what is out is behind us: had the publishing failed, the rows are looked for again.
+            if len(rows) < self.limits.timer_rows:
+                looks.append(now)
 
 
 class _Positions:

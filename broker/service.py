@@ -72,11 +72,15 @@ class Timer(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A participant: its name, what it hears, and the times it watches."""
+    """A participant: its name, what it hears, and the times it watches.
+
+    batch_messages: most messages in one transaction, for services whose messages hold many things.
+    """
 
     name: str
     handlers: tuple[Handler, ...]
     timers: tuple[Timer, ...] = ()
+    batch_messages: int = 5000
 
     @property
     def hears(self) -> tuple[type[Any], ...]:

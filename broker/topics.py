@@ -20,6 +20,8 @@ RETENTION_MS = 30 * DAY_MS
 MAXIMUM_RECORD_BYTES = 1_048_576
 INSTITUTION_PREFIX = re.compile(r"^(institution|juki)\.([0-9]{16}|shared)\.[a-z_]+$")
 
+LANES = 8  # logs of provision records by institution; each lane lies in one partition
+
 # The last two digits of a transaction serial number count the kinds of one inquiry.
 KIND_DIGITS = 2
 
@@ -53,6 +55,11 @@ def sender_of(topic: str) -> str:
     return match.group(2) if match else ""
 
 
+def lane_of(institution_code: str) -> str:
+    """The lane of an institution's log."""
+    return str(partition_of(institution_code, LANES))
+
+
 class Topics:
     """The topics of one installation.
 
@@ -74,6 +81,8 @@ class Topics:
         kind = type(message)
         key: str = getattr(message, KEY[kind])
         topic = TOPIC[kind]
+        if self._internal[kind] and KEY[kind] == "lane":
+            return Destination(topic, int(key) % self.partitions, key.encode())
         if self._internal[kind]:
             whole = KEY[kind] == "exchange_id"
             return Destination(topic, partition_of(key[:-KIND_DIGITS] if whole else key, self.partitions), key.encode())

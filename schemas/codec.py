@@ -17,7 +17,9 @@ from typing import Any, cast
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
+from schemas.coders import CODERS as GENERATED
 from schemas.records import CODERS, Item, Message
+from schemas.wire import Malformed
 
 MAXIMUM_MESSAGE_BYTES = 262_144
 
@@ -74,12 +76,9 @@ class _Reader:
         self.build: Callable[[Mapping[str, Any]], Message] = next(
             coder[1] for coder in CODERS if coder[0].__name__ == schema.name
         )
-        self.fields = tuple(field["name"] for field in json.loads(today.text)["fields"])
 
     def read(self, stream: BytesIO) -> Message:
         plain = cast(dict[str, Any], schemaless_reader(stream, self.writer, self.reader))
-        if self.reader is not None:
-            plain = {name: plain[name] for name in self.fields}
         return self.build(plain)
 
 
@@ -100,8 +99,25 @@ def schema_id(message_type: type[Any]) -> int:
     return int.from_bytes(_WRITERS[message_type][0][1:], "big")
 
 
+_ENCODERS: dict[type[Any], tuple[bytes, Callable[[Any], bytes]]] = {
+    kind: (_WRITERS[kind][0], cast(Callable[[Any], bytes], pair[0])) for kind, pair in GENERATED.items()
+}
+_DECODERS: dict[bytes, tuple[str, Callable[[bytes, int], tuple[Any, int]]]] = {
+    _WRITERS[kind][0]: (kind.__name__, pair[1]) for kind, pair in GENERATED.items()
+}
+
+
 def encode(record: Message) -> bytes:
     """One record as framed bytes; a field of the wrong type raises TypeError or ValueError before anything leaves."""
+    prefix, body = _ENCODERS[type(record)]
+    try:
+        return prefix + body(record)
+    except (AttributeError, KeyError) as error:
+        raise TypeError(f"{type(record).__name__}: a field has the wrong type ({error})") from error
+
+
+def encode_by_fastavro(record: Message) -> bytes:
+    """The same bytes by the library: what the generated encoders are held against."""
     prefix, schema, plain = _WRITERS[type(record)]
     stream = BytesIO()
     stream.write(prefix)
@@ -111,11 +127,28 @@ def encode(record: Message) -> bytes:
 
 def decode(data: bytes | None, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> Message:
     """The record in these framed bytes, or `Undecodable` (EMPTY, OVERSIZED, NOT_FRAMED, UNKNOWN_SCHEMA, DAMAGED,
-    TRAILING_BYTES)."""
+    TRAILING_BYTES). Today's schemas go through the generated decoders, retired ones through fastavro's resolution."""
     if not data:
         raise Undecodable("EMPTY", "the message has no value")
     if len(data) > maximum_bytes:
         raise Undecodable("OVERSIZED", f"the message has {len(data)} bytes; the limit is {maximum_bytes}")
+    known = _DECODERS.get(data[:5])
+    if known is None:
+        return decode_by_fastavro(data)
+    name, body = known
+    try:
+        record, end = body(data, 5)
+    except (Malformed, IndexError, UnicodeDecodeError) as error:
+        raise Undecodable(
+            "DAMAGED", f"{name}: the body does not follow its schema ({error or type(error).__name__})"
+        ) from error
+    if end != len(data):
+        raise Undecodable("TRAILING_BYTES", f"{name}: {len(data) - end} bytes follow the record")
+    return cast(Message, record)
+
+
+def decode_by_fastavro(data: bytes) -> Message:
+    """The record in these framed bytes of any known schema, by the library's own resolution; or `Undecodable`."""
     if len(data) < 5 or data[0] != 0:
         raise Undecodable(
             "NOT_FRAMED", f"a message begins with 0x00 and a schema id; seen {data[:5].hex() or 'nothing'}"
@@ -128,7 +161,9 @@ def decode(data: bytes | None, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> Me
     try:
         record = reader.read(stream)
     except Exception as error:  # the reader raises whatever the bytes provoke
-        raise Undecodable("DAMAGED", f"{reader.name}: the body does not follow its schema ({error})") from error
+        raise Undecodable(
+            "DAMAGED", f"{reader.name}: the body does not follow its schema ({error or type(error).__name__})"
+        ) from error
     if stream.tell() != len(data):
         raise Undecodable("TRAILING_BYTES", f"{reader.name}: {len(data) - stream.tell()} bytes follow the record")
     return record

@@ -1,4 +1,4 @@
-"""`.avsc` → `records.py` and `ids.json`; run by `make schemas`, both results are committed.
+"""`.avsc` → `records.py`, `coders.py` and `ids.json`; run by `make schemas`, the results are committed.
 
 Owns the shape of the generated code and the numbering of schemas. Promises that a schema once numbered keeps its
 number: a changed schema gets the next one and the old text moves to `retired/`, so that old logs stay readable.
@@ -119,10 +119,6 @@ def nested(schema: Any) -> str:
 def read_of(schema: dict[str, Any]) -> str:
     """Source of the function that builds the record from what the Avro reader returns."""
     lines = [f"\n\n\ndef _read_{snake(schema['name'])}(plain: Mapping[str, Any]) -> {schema['name']}:"]
-    simple = all(isinstance(field["type"], str) for field in schema["fields"])
-    if simple:
-        # The reader fills its dict in schema order, which is the order of the fields.
-        return lines[0] + f"\n    return {schema['name']}._make(plain.values())"
     lines.append(f"    return {schema['name']}(")
     for field in schema["fields"]:
         value, kind, inner = f'plain["{field["name"]}"]', field["type"], nested(field["type"])
@@ -146,6 +142,143 @@ def write_of(schema: dict[str, Any]) -> str:
         inner = snake(nested(field["type"]))
         lines.append(f'    plain["{field["name"]}"] = [_write_{inner}(one) for one in record.{field["name"]}]')
     return "\n".join([*lines, "    return plain"])
+
+
+CODERS_HEAD = '''"""Generated from the .avsc files by `make schemas`; do not edit.
+
+One encoder and one decoder a record, straight between the record's fields and Avro's bytes. They write and read what
+fastavro does, in about half the time; `codec` uses them for today's schemas and fastavro for retired ones.
+"""
+
+from __future__ import annotations
+
+from schemas import records as r
+from schemas.wire import END, FALSE, TRUE, Malformed, checked_bool, encode_long, items_ahead, length_of, more
+'''
+
+
+class CoderWriter:
+    """Collects encoders and decoders; nested records come before those that use them."""
+
+    def __init__(self) -> None:
+        self.done: set[str] = set()
+        self.out: list[str] = [CODERS_HEAD]
+
+    def visit(self, schema: Any) -> None:
+        """Write what a type needs, once."""
+        if isinstance(schema, str):
+            return
+        if schema["type"] == "array":
+            self.visit(schema["items"])
+        elif schema["name"] not in self.done:
+            self.done.add(schema["name"])
+            if schema["type"] == "enum":
+                self.enum(schema)
+                return
+            for field in schema["fields"]:
+                self.visit(field["type"])
+            self.encoder(schema)
+            self.decoder(schema)
+
+    def enum(self, schema: dict[str, Any]) -> None:
+        """Symbols by number, and numbers by symbol."""
+        name = schema["name"]
+        self.out.append(f"\n_{name.upper()} = tuple(r.{name})\n")
+        self.out.append(f"_{name.upper()}_BYTES = {{one: encode_long(n) for n, one in enumerate(_{name.upper()})}}\n")
+
+    def encoder(self, schema: dict[str, Any]) -> None:
+        """The function that writes a record's body."""
+        name = schema["name"]
+        places = [f"f{n}" for n in range(len(schema["fields"]))]
+        lines = [f"\n\ndef encode_{snake(name)}(record: r.{name}) -> bytes:"]
+        lines.append(f'    """The body of a {name}."""')
+        lines.append(f"    {', '.join(places)}{',' if len(places) == 1 else ''} = record")
+        parts: list[str] = []
+        for place, field in zip(places, schema["fields"], strict=True):
+            ready, found = encoding_of(place, field["type"])
+            lines += [f"    {line}" for line in ready]
+            parts += found
+        lines.append(f'    return b"".join(({", ".join(parts)}{"," if len(parts) == 1 else ""}))')
+        self.out.append("\n".join(lines) + "\n")
+
+    def decoder(self, schema: dict[str, Any]) -> None:
+        """The function that reads a record's body from a place on."""
+        name = schema["name"]
+        places = [f"f{n}" for n in range(len(schema["fields"]))]
+        lines = [f"\n\ndef decode_{snake(name)}(d: bytes, p: int) -> tuple[r.{name}, int]:"]
+        lines.append(f'    """A {name} and the place behind it; Malformed, IndexError or UnicodeDecodeError."""')
+        for place, field in zip(places, schema["fields"], strict=True):
+            lines += [f"    {line}" for line in decoding_of(place, field["type"])]
+        lines.append("    if p > len(d):")
+        lines.append('        raise Malformed("the body ends inside a field")')
+        lines.append(f"    return r.{name}({', '.join(places)}), p")
+        self.out.append("\n".join(lines) + "\n")
+
+
+def encoding_of(name: str, kind: Any) -> tuple[list[str], list[str]]:
+    """Lines that prepare a field, and the parts it becomes."""
+    if kind == "string":
+        return [f"{name}b = {name}.encode()"], [f"length_of({name}b)", f"{name}b"]
+    if kind == "bytes":
+        return [], [f"length_of({name})", name]
+    if kind == "long":
+        return [], [f"encode_long({name})"]
+    if kind == "boolean":
+        return [], [f"TRUE if {name} else FALSE"]
+    if kind["type"] == "enum":
+        return [], [f"_{kind['name'].upper()}_BYTES[{name}]"]
+    if kind["items"] == "string":
+        each = "length_of(e := one.encode()) + e"
+    elif isinstance(kind["items"], str):
+        each = " + ".join(encoding_of("one", kind["items"])[1])
+    else:
+        each = f"encode_{snake(kind['items']['name'])}(one)"
+    whole = f'{name}b = b"".join([encode_long(len({name})), *[{each} for one in {name}], END]) if {name} else END'
+    return [whole], [f"{name}b"]
+
+
+def decoding_of(name: str, kind: Any) -> list[str]:
+    """Lines that read a field at `p` and move `p` behind it."""
+    number = ["n = d[p]", "p += 1", "if n > 127:", "    n, p = more(d, p, n)"]
+    if kind in ("string", "bytes"):
+        check = ["if n & 1:", '    raise Malformed("a length is negative")', "e = p + (n >> 1)"]
+        value = "d[p:e].decode()" if kind == "string" else "d[p:e]"
+        return [*number, *check, f"{name} = {value}", "p = e"]
+    if kind == "long":
+        return [*number, f"{name} = (n >> 1) ^ -(n & 1)"]
+    if kind == "boolean":
+        return [f"{name} = checked_bool(d[p])", "p += 1"]
+    if kind["type"] == "enum":
+        table = f"_{kind['name'].upper()}"
+        check = [f"if n & 1 or n >> 1 >= len({table}):", f'    raise Malformed("{kind["name"]} has no such symbol")']
+        return [*number, *check, f"{name} = {table}[n >> 1]"]
+    inner = kind["items"]
+    if isinstance(inner, str):
+        read = [f"        {line}" for line in decoding_of("one", inner)]
+        annotation = PRIMITIVES[inner]
+    else:
+        read = [f"        one, p = decode_{snake(inner['name'])}(d, p)"]
+        annotation = f"r.{inner['name']}"
+    return [
+        f"{name}l: list[{annotation}] = []",
+        "c, p = items_ahead(d, p)",
+        "while c:",
+        "    for _ in range(c):",
+        *read,
+        f"        {name}l.append(one)",
+        "    c, p = items_ahead(d, p)",
+        f"{name} = tuple({name}l)",
+    ]
+
+
+def render_coders(schemas: dict[str, dict[str, Any]]) -> str:
+    """The text of coders.py for these messages."""
+    writer = CoderWriter()
+    for schema in schemas.values():
+        writer.visit(schema)
+    table = "\n".join(f"    r.{name}: (encode_{snake(name)}, decode_{snake(name)})," for name in schemas)
+    writer.out.append(f"\n\nCODERS = {{\n{table}\n}}\n")
+    return "".join(writer.out)
 
 
 def render(schemas: dict[str, dict[str, Any]]) -> str:
@@ -196,6 +329,7 @@ def main() -> int:
         return 1
     path.write_text(json.dumps(current, indent=1) + "\n", encoding="utf-8")
     (HERE / "records.py").write_text(formatted(render(schemas)), encoding="utf-8")
+    (HERE / "coders.py").write_text(formatted(render_coders(schemas)), encoding="utf-8")
     return 0
 
 

@@ -26,7 +26,13 @@ class AcquisitionNumberAssigned(NamedTuple):
 
 
 def _read_acquisition_number_assigned(plain: Mapping[str, Any]) -> AcquisitionNumberAssigned:
-    return AcquisitionNumberAssigned._make(plain.values())
+    return AcquisitionNumberAssigned(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["acquisition_number"],
+        plain["expires_at"],
+    )
 
 
 def _write_acquisition_number_assigned(record: AcquisitionNumberAssigned) -> Mapping[str, Any]:
@@ -50,7 +56,12 @@ class AcquisitionNumberIssued(NamedTuple):
 
 
 def _read_acquisition_number_issued(plain: Mapping[str, Any]) -> AcquisitionNumberIssued:
-    return AcquisitionNumberIssued._make(plain.values())
+    return AcquisitionNumberIssued(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["acquisition_number"],
+        plain["expires_at"],
+    )
 
 
 def _write_acquisition_number_issued(record: AcquisitionNumberIssued) -> Mapping[str, Any]:
@@ -70,7 +81,10 @@ class AcquisitionNumberRequested(NamedTuple):
 
 
 def _read_acquisition_number_requested(plain: Mapping[str, Any]) -> AcquisitionNumberRequested:
-    return AcquisitionNumberRequested._make(plain.values())
+    return AcquisitionNumberRequested(
+        plain["institution_code"],
+        plain["request_id"],
+    )
 
 
 def _write_acquisition_number_requested(record: AcquisitionNumberRequested) -> Mapping[str, Any]:
@@ -90,7 +104,10 @@ class CancelOrdered(NamedTuple):
 
 
 def _read_cancel_ordered(plain: Mapping[str, Any]) -> CancelOrdered:
-    return CancelOrdered._make(plain.values())
+    return CancelOrdered(
+        plain["exchange_id"],
+        plain["reason"],
+    )
 
 
 def _write_cancel_ordered(record: CancelOrdered) -> Mapping[str, Any]:
@@ -110,7 +127,10 @@ class CheckpointDue(NamedTuple):
 
 
 def _read_checkpoint_due(plain: Mapping[str, Any]) -> CheckpointDue:
-    return CheckpointDue._make(plain.values())
+    return CheckpointDue(
+        plain["institution_code"],
+        plain["size"],
+    )
 
 
 def _write_checkpoint_due(record: CheckpointDue) -> Mapping[str, Any]:
@@ -134,7 +154,12 @@ class CodeAcquisitionFailed(NamedTuple):
 
 
 def _read_code_acquisition_failed(plain: Mapping[str, Any]) -> CodeAcquisitionFailed:
-    return CodeAcquisitionFailed._make(plain.values())
+    return CodeAcquisitionFailed(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["acquisition_number"],
+        plain["rule"],
+    )
 
 
 def _write_code_acquisition_failed(record: CodeAcquisitionFailed) -> Mapping[str, Any]:
@@ -156,7 +181,11 @@ class CodeAcquisitionRequested(NamedTuple):
 
 
 def _read_code_acquisition_requested(plain: Mapping[str, Any]) -> CodeAcquisitionRequested:
-    return CodeAcquisitionRequested._make(plain.values())
+    return CodeAcquisitionRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+    )
 
 
 def _write_code_acquisition_requested(record: CodeAcquisitionRequested) -> Mapping[str, Any]:
@@ -180,7 +209,12 @@ class CodeRevocationRequested(NamedTuple):
 
 
 def _read_code_revocation_requested(plain: Mapping[str, Any]) -> CodeRevocationRequested:
-    return CodeRevocationRequested._make(plain.values())
+    return CodeRevocationRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["valid_to"],
+    )
 
 
 def _write_code_revocation_requested(record: CodeRevocationRequested) -> Mapping[str, Any]:
@@ -249,7 +283,12 @@ class CopyBatchOpened(NamedTuple):
 
 
 def _read_copy_batch_opened(plain: Mapping[str, Any]) -> CopyBatchOpened:
-    return CopyBatchOpened._make(plain.values())
+    return CopyBatchOpened(
+        plain["institution_code"],
+        plain["batch_id"],
+        plain["reason"],
+        plain["row_count"],
+    )
 
 
 def _write_copy_batch_opened(record: CopyBatchOpened) -> Mapping[str, Any]:
@@ -286,7 +325,12 @@ class FieldError(NamedTuple):
 
 
 def _read_field_error(plain: Mapping[str, Any]) -> FieldError:
-    return FieldError._make(plain.values())
+    return FieldError(
+        plain["field"],
+        plain["error_id"],
+        plain["reason_ja"],
+        plain["reason_en"],
+    )
 
 
 def _write_field_error(record: FieldError) -> Mapping[str, Any]:
@@ -362,7 +406,11 @@ class Item(NamedTuple):
 
 
 def _read_item(plain: Mapping[str, Any]) -> Item:
-    return Item._make(plain.values())
+    return Item(
+        plain["code"],
+        plain["value"],
+        plain["absence"],
+    )
 
 
 def _write_item(record: Item) -> Mapping[str, Any]:
@@ -455,7 +503,13 @@ class HoldConfirmed(NamedTuple):
 
 
 def _read_hold_confirmed(plain: Mapping[str, Any]) -> HoldConfirmed:
-    return HoldConfirmed._make(plain.values())
+    return HoldConfirmed(
+        plain["exchange_id"],
+        plain["provider_institution_code"],
+        plain["operator_id"],
+        plain["confirmed_digest"],
+        plain["decided_at"],
+    )
 
 
 def _write_hold_confirmed(record: HoldConfirmed) -> Mapping[str, Any]:
@@ -475,7 +529,10 @@ class HoldDeadlinePassed(NamedTuple):
 
 
 def _read_hold_deadline_passed(plain: Mapping[str, Any]) -> HoldDeadlinePassed:
-    return HoldDeadlinePassed._make(plain.values())
+    return HoldDeadlinePassed(
+        plain["exchange_id"],
+        plain["deadline_at"],
+    )
 
 
 def _write_hold_deadline_passed(record: HoldDeadlinePassed) -> Mapping[str, Any]:
@@ -545,7 +602,11 @@ class IdentityConfirmed(NamedTuple):
 
 
 def _read_identity_confirmed(plain: Mapping[str, Any]) -> IdentityConfirmed:
-    return IdentityConfirmed._make(plain.values())
+    return IdentityConfirmed(
+        plain["institution_code"],
+        plain["acquisition_number"],
+        plain["resident_token"],
+    )
 
 
 def _write_identity_confirmed(record: IdentityConfirmed) -> Mapping[str, Any]:
@@ -567,7 +628,11 @@ class IdentityNotified(NamedTuple):
 
 
 def _read_identity_notified(plain: Mapping[str, Any]) -> IdentityNotified:
-    return IdentityNotified._make(plain.values())
+    return IdentityNotified(
+        plain["institution_code"],
+        plain["acquisition_number"],
+        plain["individual_number"],
+    )
 
 
 def _write_identity_notified(record: IdentityNotified) -> Mapping[str, Any]:
@@ -587,7 +652,10 @@ class IdentityUnknown(NamedTuple):
 
 
 def _read_identity_unknown(plain: Mapping[str, Any]) -> IdentityUnknown:
-    return IdentityUnknown._make(plain.values())
+    return IdentityUnknown(
+        plain["institution_code"],
+        plain["acquisition_number"],
+    )
 
 
 def _write_identity_unknown(record: IdentityUnknown) -> Mapping[str, Any]:
@@ -759,7 +827,11 @@ class InquiryCancelRequested(NamedTuple):
 
 
 def _read_inquiry_cancel_requested(plain: Mapping[str, Any]) -> InquiryCancelRequested:
-    return InquiryCancelRequested._make(plain.values())
+    return InquiryCancelRequested(
+        plain["record_identification_number"],
+        plain["inquirer_institution_code"],
+        plain["reason"],
+    )
 
 
 def _write_inquiry_cancel_requested(record: InquiryCancelRequested) -> Mapping[str, Any]:
@@ -779,7 +851,10 @@ class InquiryDeadlinePassed(NamedTuple):
 
 
 def _read_inquiry_deadline_passed(plain: Mapping[str, Any]) -> InquiryDeadlinePassed:
-    return InquiryDeadlinePassed._make(plain.values())
+    return InquiryDeadlinePassed(
+        plain["exchange_id"],
+        plain["deadline_at"],
+    )
 
 
 def _write_inquiry_deadline_passed(record: InquiryDeadlinePassed) -> Mapping[str, Any]:
@@ -819,7 +894,20 @@ class InquiryForwarded(NamedTuple):
 
 
 def _read_inquiry_forwarded(plain: Mapping[str, Any]) -> InquiryForwarded:
-    return InquiryForwarded._make(plain.values())
+    return InquiryForwarded(
+        plain["exchange_id"],
+        plain["permit"],
+        plain["permit_proof"],
+        plain["linkage_code"],
+        plain["route_info"],
+        plain["consent_obtained"],
+        plain["inquirer_non_disclosure_code"],
+        plain["requested_at"],
+        plain["inquiry_condition_type"],
+        plain["inquiry_year_type"],
+        plain["period_from"],
+        plain["period_to"],
+    )
 
 
 def _write_inquiry_forwarded(record: InquiryForwarded) -> Mapping[str, Any]:
@@ -845,7 +933,13 @@ class InquiryHeld(NamedTuple):
 
 
 def _read_inquiry_held(plain: Mapping[str, Any]) -> InquiryHeld:
-    return InquiryHeld._make(plain.values())
+    return InquiryHeld(
+        plain["record_identification_number"],
+        plain["inquirer_institution_code"],
+        plain["spi_name_code"],
+        plain["transaction_serial_number"],
+        plain["hold_deadline_at"],
+    )
 
 
 def _write_inquiry_held(record: InquiryHeld) -> Mapping[str, Any]:
@@ -914,7 +1008,16 @@ class RequestedKind(NamedTuple):
 
 
 def _read_requested_kind(plain: Mapping[str, Any]) -> RequestedKind:
-    return RequestedKind._make(plain.values())
+    return RequestedKind(
+        plain["provider_institution_code"],
+        plain["spi_name_code"],
+        plain["provider_delegating_institution_code"],
+        plain["inquiry_condition_type"],
+        plain["inquiry_year_type"],
+        plain["period_from"],
+        plain["period_to"],
+        plain["answer_within_seconds"],
+    )
 
 
 def _write_requested_kind(record: RequestedKind) -> Mapping[str, Any]:
@@ -1038,7 +1141,17 @@ class InquirySent(NamedTuple):
 
 
 def _read_inquiry_sent(plain: Mapping[str, Any]) -> InquirySent:
-    return InquirySent._make(plain.values())
+    return InquirySent(
+        plain["exchange_id"],
+        plain["permit"],
+        plain["permit_proof"],
+        plain["linkage_code"],
+        plain["presented_by"],
+        plain["inquiry_condition_type"],
+        plain["inquiry_year_type"],
+        plain["period_from"],
+        plain["period_to"],
+    )
 
 
 def _write_inquiry_sent(record: InquirySent) -> Mapping[str, Any]:
@@ -1064,7 +1177,13 @@ class LinkageCodeIssued(NamedTuple):
 
 
 def _read_linkage_code_issued(plain: Mapping[str, Any]) -> LinkageCodeIssued:
-    return LinkageCodeIssued._make(plain.values())
+    return LinkageCodeIssued(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["acquisition_number"],
+        plain["linkage_code"],
+        plain["issued_at"],
+    )
 
 
 def _write_linkage_code_issued(record: LinkageCodeIssued) -> Mapping[str, Any]:
@@ -1086,7 +1205,11 @@ class LinkageCodeRevoked(NamedTuple):
 
 
 def _read_linkage_code_revoked(plain: Mapping[str, Any]) -> LinkageCodeRevoked:
-    return LinkageCodeRevoked._make(plain.values())
+    return LinkageCodeRevoked(
+        plain["institution_code"],
+        plain["linkage_code"],
+        plain["valid_to"],
+    )
 
 
 def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]:
@@ -1110,7 +1233,12 @@ class PermissionListDistributed(NamedTuple):
 
 
 def _read_permission_list_distributed(plain: Mapping[str, Any]) -> PermissionListDistributed:
-    return PermissionListDistributed._make(plain.values())
+    return PermissionListDistributed(
+        plain["institution_code"],
+        plain["list_version"],
+        plain["list_digest"],
+        plain["distributed_at"],
+    )
 
 
 def _write_permission_list_distributed(record: PermissionListDistributed) -> Mapping[str, Any]:
@@ -1183,7 +1311,10 @@ class PermitDeadlinePassed(NamedTuple):
 
 
 def _read_permit_deadline_passed(plain: Mapping[str, Any]) -> PermitDeadlinePassed:
-    return PermitDeadlinePassed._make(plain.values())
+    return PermitDeadlinePassed(
+        plain["exchange_id"],
+        plain["deadline_at"],
+    )
 
 
 def _write_permit_deadline_passed(record: PermitDeadlinePassed) -> Mapping[str, Any]:
@@ -1211,7 +1342,14 @@ class PermitIssued(NamedTuple):
 
 
 def _read_permit_issued(plain: Mapping[str, Any]) -> PermitIssued:
-    return PermitIssued._make(plain.values())
+    return PermitIssued(
+        plain["exchange_id"],
+        plain["permit"],
+        plain["permit_proof"],
+        plain["permit_id"],
+        plain["list_version"],
+        plain["row_id"],
+    )
 
 
 def _write_permit_issued(record: PermitIssued) -> Mapping[str, Any]:
@@ -1283,7 +1421,17 @@ class PermitRequested(NamedTuple):
 
 
 def _read_permit_requested(plain: Mapping[str, Any]) -> PermitRequested:
-    return PermitRequested._make(plain.values())
+    return PermitRequested(
+        plain["exchange_id"],
+        plain["inquirer_institution_code"],
+        plain["provider_institution_code"],
+        plain["affair_code"],
+        plain["procedure_code"],
+        plain["spi_name_code"],
+        plain["consent_obtained"],
+        plain["inquirer_non_disclosure_code"],
+        plain["requested_at"],
+    )
 
 
 def _write_permit_requested(record: PermitRequested) -> Mapping[str, Any]:
@@ -1421,7 +1569,10 @@ class ProvisionHeld(NamedTuple):
 
 
 def _read_provision_held(plain: Mapping[str, Any]) -> ProvisionHeld:
-    return ProvisionHeld._make(plain.values())
+    return ProvisionHeld(
+        plain["exchange_id"],
+        plain["hold_deadline_at"],
+    )
 
 
 def _write_provision_held(record: ProvisionHeld) -> Mapping[str, Any]:
@@ -1440,7 +1591,7 @@ _PARTY = {member.value: member for member in Party}
 
 
 class ProvisionRecorded(NamedTuple):
-    """情報提供等記録 (Number Act Article 23): one party's record of one exchange, with the basis of the decision and never a value.
+    """情報提供等記録 (Number Act Article 23): one party's record of one exchange, with the basis of the decision and never a value. Travels inside RecordsSubmitted.
 
     Fields:
         institution_code: Whose log: 16 digits.
@@ -1575,6 +1726,63 @@ def _write_provision_reported(record: ProvisionReported) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class RecordEntry(NamedTuple):
+    """One record with what its place in the log needs.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        counterpart: With whom: the other party, or inquirer>provider for the network.
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        party: As what.
+        body: ProvisionRecorded, framed; the log keeps these bytes and never opens them.
+    """
+
+    institution_code: str
+    counterpart: str
+    exchange_id: str
+    party: Party
+    body: bytes
+
+
+def _read_record_entry(plain: Mapping[str, Any]) -> RecordEntry:
+    return RecordEntry(
+        plain["institution_code"],
+        plain["counterpart"],
+        plain["exchange_id"],
+        _PARTY[plain["party"]],
+        plain["body"],
+    )
+
+
+def _write_record_entry(record: RecordEntry) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class RecordsSubmitted(NamedTuple):
+    """The records that one batch of decisions leaves, for the logs of one lane.
+
+    Fields:
+        lane: 0 to 7: which logs; a log keeps its lane.
+        entries: Records, in the order they were decided.
+    """
+
+    lane: str
+    entries: tuple[RecordEntry, ...]
+
+
+def _read_records_submitted(plain: Mapping[str, Any]) -> RecordsSubmitted:
+    return RecordsSubmitted(
+        plain["lane"],
+        tuple([_read_record_entry(one) for one in plain["entries"]]),
+    )
+
+
+def _write_records_submitted(record: RecordsSubmitted) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["entries"] = [_write_record_entry(one) for one in record.entries]
+    return plain
+
+
 Message = (
     AcquisitionNumberAssigned
     | AcquisitionNumberIssued
@@ -1617,6 +1825,7 @@ Message = (
     | ProvisionHeld
     | ProvisionRecorded
     | ProvisionReported
+    | RecordsSubmitted
 )
 
 MESSAGES: tuple[type[Any], ...] = (
@@ -1661,6 +1870,7 @@ MESSAGES: tuple[type[Any], ...] = (
     ProvisionHeld,
     ProvisionRecorded,
     ProvisionReported,
+    RecordsSubmitted,
 )
 # class, from plain, to plain, topic, key
 CODERS: tuple[Any, ...] = (
@@ -1853,13 +2063,7 @@ CODERS: tuple[Any, ...] = (
         "exchange_id",
     ),
     (ProvisionHeld, _read_provision_held, _write_provision_held, "provision.provision_held", "exchange_id"),
-    (
-        ProvisionRecorded,
-        _read_provision_recorded,
-        _write_provision_recorded,
-        "records.provision_recorded",
-        "institution_code",
-    ),
+    (ProvisionRecorded, _read_provision_recorded, _write_provision_recorded, "", ""),
     (
         ProvisionReported,
         _read_provision_reported,
@@ -1867,4 +2071,5 @@ CODERS: tuple[Any, ...] = (
         "provision.provision_reported",
         "exchange_id",
     ),
+    (RecordsSubmitted, _read_records_submitted, _write_records_submitted, "records.records_submitted", "lane"),
 )

@@ -19,7 +19,7 @@ REGISTER = "resident-register"
 OPERATIONS = "operations"
 SIMULATED = "simulated-institutions"
 
-NETWORK_SAYS = ("network.", "records.provision_recorded", "timers.permit_deadline_passed")
+NETWORK_SAYS = ("network.", "records.", "timers.permit_deadline_passed")
 REGISTER_SAYS = ("juki.identity_confirmed", "juki.identity_unknown")
 INTERMEDIATE_SAYS = (
     "institution.",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
+from broker.config import Config
 from broker.envelope import CONTENT_TYPE, TYPE_PREFIX, iso_time
 from broker.rules import numbers
 from broker.rules.identity import derived_id, exchange_id, local_time, serial_number
@@ -22,7 +23,7 @@ from broker.service import Service
 from broker.topics import SHARED, Topics
 from schemas.codec import SCHEMAS, TOPIC, TYPES
 
-DEFAULT_PARTITIONS = 4
+DEFAULT_PARTITIONS = Config().shards
 BINDING_VERSION = "0.5.0"
 AVRO = "application/vnd.apache.avro;version=1.9.0"
 OUTSIDE = "institution"
@@ -53,7 +54,8 @@ _KARIYA = numbers.institution_code_of("232106", numbers.InstitutionKind.MAYOR)
 _NAGOYA = numbers.institution_code_of("231002", numbers.InstitutionKind.MAYOR)
 _SERIAL = serial_number(_AT, 1, 0)
 _DIGEST = b"0123456789abcdef0123456789abcdef"
-_SPI_NAME = "TM00000000000027"
+_SPI_NAME = "TM00000000000002"  # local tax
+_ITEM = "200000001"
 
 # Field, or Record.field where the field's name alone does not tell.
 EXAMPLES: Mapping[str, Any] = {
@@ -77,7 +79,7 @@ EXAMPLES: Mapping[str, Any] = {
     "inquiry_year_type": "0",
     "institution_code": _KARIYA,
     "integrated_number": "000000000012345",
-    "item_codes": [f"{_SPI_NAME}00000001"],
+    "item_codes": [_ITEM],
     "layout_version": "2026.1",
     "linkage_code": "0123456789abcdef" * 4,
     "list_version": 3,
@@ -106,7 +108,7 @@ EXAMPLES: Mapping[str, Any] = {
     "row_count": 1,
     "row_id": "PL-0001",
     "salt": _DIGEST[:16],
-    "spi_items": [f"{_SPI_NAME}00000001"],
+    "spi_items": [_ITEM],
     "spi_name_code": _SPI_NAME,
     "spi_status": "01",
     "transaction_serial_number": _SERIAL,
@@ -128,7 +130,7 @@ EXAMPLES: Mapping[str, Any] = {
     "InquiryRejected.topic": f"institution.{_KARIYA}.requests",
     "InquiryReturned.outcome": "NO_MATCH",
     "InquiryReturned.rule": "PERSON_UNKNOWN_AT_PROVIDER",
-    "Item.code": f"{_SPI_NAME}00000001",
+    "Item.code": _ITEM,
     "Item.value": "1200000",
     "PermitRefused.nearest_attribute": "spi_name_code",
     "PermitRefused.nearest_row_id": "PL-0001",
@@ -404,16 +406,9 @@ def _server() -> Document:
     return {
         "host": "{host}:{port}",
         "protocol": "kafka",
-        "description": "Apache Kafka.",
+        "description": "Apache Kafka; `chukan up` prints its address, and that of the schema endpoint.",
         "variables": {"host": {"default": "127.0.0.1"}, "port": {"default": "9092"}},
         "security": [{"$ref": "#/components/securitySchemes/scram"}],
-        "bindings": {
-            "kafka": {
-                "schemaRegistryUrl": "http://127.0.0.1:8081",
-                "schemaRegistryVendor": "confluent",
-                "bindingVersion": BINDING_VERSION,
-            }
-        },
     }
 
 

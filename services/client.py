@@ -25,6 +25,10 @@ from schemas.codec import decode, encode
 from schemas.records import AnsweredKind, Message, ProvidedInformation
 
 
+class NotHeard(WorldFault):
+    """The reply did not come in time; Kafka itself answers."""
+
+
 class Credentials(NamedTuple):
     """What lies in `credentials/<institution code>/credentials.json`."""
 
@@ -81,7 +85,7 @@ class Client:
             await self._producer.send_and_wait(topic, value, key=key, partition=partition)
 
     async def hear(self, wanted: Callable[[Any], bool], seconds: float = 30.0) -> Any:
-        """The first reply that is wanted, heard before or now; WorldFault when none comes in time."""
+        """The first reply that is wanted, heard before or now; NotHeard when none comes in time."""
         deadline = time.monotonic() + seconds
         seen = 0
         while True:
@@ -91,7 +95,7 @@ class Client:
             seen = len(self._heard)
             left = deadline - time.monotonic()
             if left <= 0:
-                raise WorldFault(f"no such reply within {seconds:g} s")
+                raise NotHeard(f"no such reply within {seconds:g} s")
             async with bounded(left + 20, "hearing replies"):
                 found = await self._consumer.getmany(timeout_ms=int(min(left, 0.5) * 1000))
             self._heard += [decode(record.value) for records in found.values() for record in records]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from broker.decision import Decision
 from broker.errors import PeerFault
 from broker.facts import Facts
-from broker.rules.fields import errors_in
+from broker.rules.fields import echoed, errors_in
 from broker.rules.reasons import field_error
 from broker.service import Context, Service, on
 from broker.tables import CodeBinding, CodeRequest, Institution
@@ -42,7 +42,7 @@ BY_PERSON = ("institution_code", "integrated_number")
 def rejected(request_id: str, institution_code: str, errors: Sequence[FieldError], context: Context) -> Decision:
     """The refusal of a message as it stands."""
     reply = InquiryRejected(
-        request_id, institution_code, context.topic, context.partition, context.offset, tuple(errors)
+        echoed(request_id), institution_code, context.topic, context.partition, context.offset, tuple(errors)
     )
     return Decision("rejected", (reply,))
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from broker.decision import Decision
 from broker.errors import PeerFault
 from broker.facts import Facts
+from broker.rules.numbers import is_institution_code
 from broker.service import Context
 from broker.tables import Institution
+from broker.topics import lane_of
+from schemas.codec import encode
+from schemas.records import Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
+
+ENTRIES_AT_MOST = 200  # in one message, so that its size stays far below the limit
 
 
 class InForce(Protocol):
@@ -31,7 +39,9 @@ def sender_checked(institution_code: str, facts: Facts, context: Context) -> Ins
     """The institution that speaks, when it may speak on this topic; PeerFault otherwise."""
     institution = facts.get(Institution, institution_code)
     if institution is None:
-        raise PeerFault("UNKNOWN_INSTITUTION", f"{institution_code} is not registered")
+        # Not repeated unless it is a code: what stands in the field could be anything, an individual number included.
+        known_form = institution_code if is_institution_code(institution_code) else "the institution code"
+        raise PeerFault("UNKNOWN_INSTITUTION", f"{known_form} is not registered")
     if context.sender != (institution_code if institution.attached else "shared"):
         raise PeerFault("FOREIGN_SENDER", f"{institution_code} does not speak on {context.topic}")
     return institution
@@ -41,3 +51,41 @@ def name_of(institution_code: str, facts: Facts) -> str:
     """The name of an institution; one that is not registered has none."""
     institution = facts.get(Institution, institution_code)
     return institution.name if institution else ""
+
+
+def counterpart_of(record: ProvisionRecorded) -> str:
+    """With whom the owner of the log had this exchange; the network's pair is both parties."""
+    if record.party is Party.INQUIRER:
+        return record.provider_institution_code
+    if record.party is Party.PROVIDER:
+        return record.inquirer_institution_code
+    return f"{record.inquirer_institution_code}>{record.provider_institution_code}"
+
+
+def entry_of(record: ProvisionRecorded) -> RecordEntry:
+    """A record on its way to its log."""
+    return RecordEntry(
+        record.institution_code, counterpart_of(record), record.exchange_id, record.party, encode(record)
+    )
+
+
+def submit_records(decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Gather the records that a run of decisions says: one message a lane instead of one a record."""
+    lanes: dict[str, list[RecordEntry]] = {}
+    closed = []
+    for decision in decisions:
+        records = [message for message in decision.say if type(message) is ProvisionRecorded]
+        for record in records:
+            lanes.setdefault(lane_of(record.institution_code), []).append(entry_of(record))
+        if records:
+            said = tuple(message for message in decision.say if type(message) is not ProvisionRecorded)
+            decision = decision._replace(say=said)  # noqa: PLW2901 - the same decision, its records taken out
+        closed.append(decision)
+    messages = [
+        RecordsSubmitted(lane, tuple(entries[first : first + ENTRIES_AT_MOST]))
+        for lane, entries in lanes.items()
+        for first in range(0, len(entries), ENTRIES_AT_MOST)
+    ]
+    if messages:
+        closed[-1] = closed[-1]._replace(say=(*closed[-1].say, *messages))
+    return closed

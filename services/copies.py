@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from broker.decision import Decision
 from broker.facts import Facts
-from broker.rules.fields import errors_in
+from broker.rules.fields import echoed, errors_in
 from broker.rules.identity import jst_date
 from broker.rules.reasons import field_error
 from broker.service import Context, Service, on
@@ -72,7 +72,8 @@ def decide_opened(message: CopyBatchOpened, facts: Facts, context: Context) -> D
 
 def batch_refusal(message: CopyBatchOpened, errors: Sequence[FieldError]) -> CopyBatchReported:
     """The reply to a batch that cannot be opened."""
-    return CopyBatchReported(message.institution_code, message.batch_id, BatchState.ABORTED, 0, 0, 1, 0, tuple(errors))
+    batch_id = echoed(message.batch_id)
+    return CopyBatchReported(message.institution_code, batch_id, BatchState.ABORTED, 0, 0, 1, 0, tuple(errors))
 
 
 def report(batch: CopyBatch, row_number: int = 0, errors: Sequence[FieldError] = ()) -> CopyBatchReported:
@@ -250,7 +251,7 @@ def row_refused(
     """Say what is wrong with the row; one that has a place in the batch uses it up, the others go through."""
     if batch is None or not counted:
         standing = batch or CopyBatch(
-            message.institution_code, message.batch_id, BatchState.ABORTED.value, 0, 1, 0, 0, 0
+            message.institution_code, echoed(message.batch_id), BatchState.ABORTED.value, 0, 1, 0, 0, 0
         )
         return Decision("row_refused", (report(standing, message.row_number, errors),))
     grown = _counted(batch)

@@ -19,7 +19,7 @@ from broker.errors import OwnFault, PeerFault
 from broker.facts import Facts
 from broker.rules import exchange
 from broker.rules.exchange import Event, State
-from broker.rules.fields import errors_in
+from broker.rules.fields import echoed, errors_in
 from broker.rules.identity import derived_id, exchange_id, serial_number, split_exchange_id
 from broker.rules.reasons import SUCCESS, field_error, reason_of
 from broker.rules.records import record_of
@@ -49,7 +49,7 @@ from schemas.records import (
     ProvisionHeld,
     RequestedKind,
 )
-from services.common import in_force, name_of, sender_checked
+from services.common import in_force, name_of, sender_checked, submit_records
 
 NAME = "inquiry"
 ANSWER_SECONDS = 3600  # a kind's deadline when the inquirer names none (assumption)
@@ -212,7 +212,7 @@ def acceptance(message: InquiryRequested, serials: tuple[str, ...], context: Con
 def rejected(record_id: str, institution_code: str, errors: Sequence[FieldError], context: Context) -> Decision:
     """The refusal of a message as it stands; the next message is not affected."""
     reply = InquiryRejected(
-        record_id, institution_code, context.topic, context.partition, context.offset, tuple(errors)
+        echoed(record_id), institution_code, context.topic, context.partition, context.offset, tuple(errors)
     )
     return Decision("rejected", (reply,))
 
@@ -490,15 +490,15 @@ def say_deadline_passed(row: Exchange, now: int) -> Message:
 SERVICE = Service(
     NAME,
     (
-        on(InquiryRequested, load_requested, decide_requested),
+        on(InquiryRequested, load_requested, decide_requested, submit_records),
         on(InquiryCancelRequested, load_cancel_requested, decide_cancel_requested),
         on(PermitIssued, load_exchange_only, decide_permit_issued),
-        on(PermitRefused, load_exchange, decide_permit_refused),
-        on(InquiryReturned, load_exchange, decide_returned),
+        on(PermitRefused, load_exchange, decide_permit_refused, submit_records),
+        on(InquiryReturned, load_exchange, decide_returned, submit_records),
         on(ProvisionHeld, load_exchange_only, decide_held),
-        on(ProvisionAnswered, load_exchange, decide_answered),
-        on(CancelOrdered, load_exchange, decide_cancel_ordered),
-        on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed),
+        on(ProvisionAnswered, load_exchange, decide_answered, submit_records),
+        on(CancelOrdered, load_exchange, decide_cancel_ordered, submit_records),
+        on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed, submit_records),
     ),
     (Timer(Exchange, "deadline_at", tuple(exchange.OPEN), say_deadline_passed),),
 )

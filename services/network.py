@@ -60,7 +60,7 @@ from schemas.records import (
     PermitRequested,
     ProvisionReported,
 )
-from services.common import in_force, name_of
+from services.common import in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "network"
@@ -92,9 +92,9 @@ class Network:
             NAME,
             (
                 on(PermitRequested, self.load_permit_requested, self.decide_permit_requested, self.close_permits),
-                on(InquirySent, load_sent, self.decide_sent),
-                on(ProvisionReported, load_reported, decide_reported),
-                on(PermitDeadlinePassed, load_deadline_passed, decide_deadline_passed),
+                on(InquirySent, load_sent, self.decide_sent, submit_records),
+                on(ProvisionReported, load_reported, decide_reported, submit_records),
+                on(PermitDeadlinePassed, load_deadline_passed, decide_deadline_passed, submit_records),
                 on(AcquisitionNumberRequested, load_acquisition_requested, decide_acquisition_requested),
                 on(IdentityConfirmed, self.load_identity, self.decide_identity),
                 on(IdentityUnknown, load_identity_unknown, decide_identity_unknown),
@@ -147,14 +147,14 @@ class Network:
         """Sign all permits of the batch with one signature."""
         places = [n for n, decision in enumerate(decisions) if decision.outcome == "issued"]
         if not places:
-            return decisions
+            return submit_records(decisions)
         said = [decisions[n].say[0] for n in places]
         bodies = [message.permit for message in said if isinstance(message, PermitIssued)]
         proofs = sign_batch(bodies, permits.CONTEXT, self._keys.signing)
         closed = list(decisions)
         for n, message, proof in zip(places, said, proofs, strict=True):
             closed[n] = decisions[n]._replace(say=(message._replace(permit_proof=proof),))  # type: ignore[call-arg]
-        return closed
+        return submit_records(closed)
 
     # ── inquiries ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,15 +165,19 @@ class Network:
         rule = self._verifier.refusal(message.permit, message.permit_proof, message.exchange_id, context.now)
         if not rule and permit is not None:
             rule = permit_misuse(message, permit, row)
-        if rule or permit is None:
-            return returned(message, row, Outcome.PERMIT_INVALID, rule or "PERMIT_FORGED", facts)
+        if permit is None or rule not in ("", "PERMIT_EXPIRED"):
+            # The exchange the message names may be another's and goes on; this attempt is set aside with its reason.
+            raise PeerFault(rule or "PERMIT_FORGED", f"{message.exchange_id}: the permit may not be used here")
+        if rule:
+            # The exchange's own record is the timer's: nobody used the permit in time.
+            return Decision("permit_expired", (InquiryReturned(message.exchange_id, Outcome.PERMIT_INVALID, rule),))
+        assert row is not None
         own = facts.get(NetworkCode, permit.inquirer_institution_code, message.linkage_code)
         if own is None or not in_force(own, context.now):
             return returned(message, row, Outcome.NO_CODE, "CODE_NOT_OF_INQUIRER", facts)
         code = code_at(permit.provider_institution_code, own.internal_id, facts, context.now)
         if code is None:
             return returned(message, row, Outcome.NO_MATCH, "PERSON_UNKNOWN_AT_PROVIDER", facts)
-        assert row is not None
         forwarded = InquiryForwarded(
             message.exchange_id,
             message.permit,
@@ -327,12 +331,9 @@ def permit_misuse(message: InquirySent, permit: Permit, row: NetworkExchange | N
     return "" if row.state == "ISSUED" else "PERMIT_REUSED"
 
 
-def returned(message: InquirySent, row: NetworkExchange | None, outcome: Outcome, rule: str, facts: Facts) -> Decision:
-    """The inquiry goes back. A misused permit closes nothing but the attempt; otherwise the exchange ends here."""
+def returned(message: InquirySent, row: NetworkExchange, outcome: Outcome, rule: str, facts: Facts) -> Decision:
+    """The inquiry goes back and the exchange ends here, with the network's record."""
     reply = InquiryReturned(message.exchange_id, outcome, rule)
-    if row is None or row.state != "ISSUED" or outcome is Outcome.PERMIT_INVALID:
-        # The exchange the permit truly belongs to goes on; only this attempt is turned away.
-        return Decision("permit_invalid", (reply,) if row is None or row.state == "ISSUED" else ())
     return Decision(outcome.lower(), (reply, own_record(row, facts, outcome, rule)), (row._replace(state="RETURNED"),))
 
 

@@ -54,11 +54,13 @@ class SystemRandomness:
 
 
 class KillPoint:
-    """`CHUKAN_KILL_POINT=name:count` ends the process, as kill -9 would, the count-th time the point is reached."""
+    """`CHUKAN_KILL_POINT=name:count[:signal]` ends the process, as kill -9 would, the count-th time the point is
+    reached; with the signal SIGSTOP it makes a zombie of it."""
 
     def __init__(self, text: str) -> None:
-        self._name, _, count = text.partition(":")
+        self._name, count, number = [*text.split(":"), "", ""][:3]
         self._left = int(count or 1)
+        self._signal = signal.Signals[number or "SIGKILL"]
 
     def __call__(self, point: str) -> None:
         """Reached."""
@@ -66,7 +68,7 @@ class KillPoint:
             return
         self._left -= 1
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 def nothing(_: str) -> None:

@@ -29,7 +29,7 @@ from broker.rules.reasons import SUCCESS
 from broker.rules.records import record_of
 from broker.service import Context, Service, Timer, on
 from broker.tables import CodeBinding, CopyRecord, Institution, ListCopy, Provision, Suspension
-from schemas.codec import MAXIMUM_MESSAGE_BYTES, decode, encode
+from schemas.codec import decode, encode
 from schemas.records import (
     HoldConfirmed,
     HoldDeadlinePassed,
@@ -46,13 +46,13 @@ from schemas.records import (
     ProvisionHeld,
     ProvisionReported,
 )
-from services.common import in_force, name_of
+from services.common import in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "provision"
 HOLD_DAYS = 7  # business days (assumption, domain 7 row 10)
 REMIND_DAYS = 3
-ANSWER_BYTES = MAXIMUM_MESSAGE_BYTES // 2
+ANSWER_BYTES = 48_000  # so that the answers to all kinds of one inquiry fit in one record of Kafka
 BY_KIND = ("institution_code", "integrated_number", "spi_name_code")
 BY_EXCHANGE = ("exchange_id",)
 
@@ -86,10 +86,10 @@ class Provider:
         return Service(
             NAME,
             (
-                on(InquiryForwarded, self.load_forwarded, self.decide_forwarded),
-                on(HoldConfirmed, self.load_confirmed, self.decide_confirmed),
-                on(HoldRefused, self.load_refused, self.decide_refused),
-                on(HoldDeadlinePassed, self.load_deadline_passed, self.decide_deadline_passed),
+                on(InquiryForwarded, self.load_forwarded, self.decide_forwarded, submit_records),
+                on(HoldConfirmed, self.load_confirmed, self.decide_confirmed, submit_records),
+                on(HoldRefused, self.load_refused, self.decide_refused, submit_records),
+                on(HoldDeadlinePassed, self.load_deadline_passed, self.decide_deadline_passed, submit_records),
                 on(PermissionListDistributed, load_distributed, decide_distributed),
             ),
             (Timer(Provision, "remind_at", ("HELD",), say_deadline_passed),),
@@ -233,11 +233,11 @@ class Provider:
         return self._close_hold(closed, ending, facts, context.now)
 
     def decide_deadline_passed(self, message: HoldDeadlinePassed, facts: Facts, context: Context) -> Decision:
-        """First a reminder, then the hold expires."""
+        """First a reminder, then the hold expires; it expires at once when nobody looked until after its end."""
         row = hold_of(message.exchange_id, facts)
         if row is None or row.remind_at != message.deadline_at or context.now < row.remind_at:
             return Decision("late")
-        if row.remind_at < row.hold_deadline_at:
+        if context.now < row.hold_deadline_at:
             return Decision("reminded", (), (row._replace(remind_at=row.hold_deadline_at),))
         return self._close_hold(row, Ending(Outcome.EXPIRED, "HOLD_EXPIRED"), facts, context.now)
 

@@ -1,6 +1,6 @@
 """情報提供等記録管理 (assessment, system 4 function 5): the Merkle log of every institution's provision records.
 
-Hears ProvisionRecorded from inquiry, network and provision, CheckpointDue from its timer. Says nothing: it keeps.
+Hears RecordsSubmitted from inquiry, network and provision, CheckpointDue from its timer. Says nothing: it keeps.
 
 Always holds: a record is appended once, with its place in the log and in the sequence of its pair of institutions;
 every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashing, C2SP checkpoint).
@@ -9,7 +9,6 @@ every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from broker.decision import Decision
 from broker.facts import Facts
@@ -17,7 +16,7 @@ from broker.rules import merkle
 from broker.rules.leaves import leaf_of, origin_of_log
 from broker.service import Context, Service, Timer, on
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
-from schemas.records import CheckpointDue, Message, Party, ProvisionRecorded
+from schemas.records import CheckpointDue, Message, RecordEntry, RecordsSubmitted
 
 NAME = "provision_log"
 CHECKPOINT_MS = 5000
@@ -26,48 +25,73 @@ Sign = Callable[[str, str, int, bytes], str]
 """institution code, origin, size, root → signed note."""
 
 
-def counterpart_of(record: ProvisionRecorded) -> str:
-    """With whom the owner of the log had this exchange; the network's pair is both parties."""
-    if record.party is Party.INQUIRER:
-        return record.provider_institution_code
-    if record.party is Party.PROVIDER:
-        return record.inquirer_institution_code
-    return f"{record.inquirer_institution_code}>{record.provider_institution_code}"
-
-
-async def load_recorded(messages: Sequence[ProvisionRecorded], facts: Facts) -> None:
+async def load_submitted(messages: Sequence[RecordsSubmitted], facts: Facts) -> None:
     """Where the logs and the pairs stand."""
-    await facts.load(LogHead, [(m.institution_code,) for m in messages])
-    await facts.load(PairHead, [(m.institution_code, counterpart_of(m)) for m in messages])
+    entries = [entry for message in messages for entry in message.entries]
+    await facts.load(LogHead, [(entry.institution_code,) for entry in entries])
+    await facts.load(PairHead, [(entry.institution_code, entry.counterpart) for entry in entries])
 
 
-@lru_cache(maxsize=4096)
+FRONTIERS_KEPT = 4096
+_frontiers: dict[bytes, merkle.Frontier] = {}
+
+
 def frontier_of(data: bytes) -> merkle.Frontier:
-    """The compact range in these bytes."""
-    return merkle.from_bytes(data)
+    """The compact range in these bytes; those made here are remembered, within a bound."""
+    return _frontiers.get(data) or merkle.from_bytes(data)
 
 
-def decide_recorded(message: ProvisionRecorded, facts: Facts, context: Context) -> Decision:
-    """Append the record as the next leaf of its owner's log."""
-    owner, counterpart = message.institution_code, counterpart_of(message)
-    head = facts.get(LogHead, owner) or LogHead(owner, 0, merkle.to_bytes(merkle.EMPTY_FRONTIER), 0)
-    pair = facts.get(PairHead, owner, counterpart) or PairHead(owner, counterpart, 0)
-    leaf = leaf_of(head.size, counterpart, pair.last + 1, context.value)
-    frontier = merkle.append_all(frontier_of(head.frontier), (leaf,))
-    record = LogRecord(
-        owner,
-        head.size,
-        counterpart,
-        pair.last + 1,
-        message.exchange_id,
-        message.party.value,
+def bytes_of(frontier: merkle.Frontier) -> bytes:
+    """The compact range as its row keeps it."""
+    data = merkle.to_bytes(frontier)
+    if len(_frontiers) >= FRONTIERS_KEPT:
+        del _frontiers[next(iter(_frontiers))]
+    _frontiers[data] = frontier
+    return data
+
+
+def decide_submitted(message: RecordsSubmitted, facts: Facts, context: Context) -> Decision:
+    """Append each record as the next leaf of its owner's log."""
+    by_owner: dict[str, list[RecordEntry]] = {}
+    for entry in message.entries:
+        by_owner.setdefault(entry.institution_code, []).append(entry)
+    rows: list[LogRecord] = []
+    heads: list[LogHead] = []
+    pairs: dict[tuple[str, str], int] = {}
+    for owner, entries in by_owner.items():
+        head = facts.get(LogHead, owner) or LogHead(owner, 0, EMPTY, 0)
+        records = [next_record(place, entry, pairs, facts, context) for place, entry in enumerate(entries, head.size)]
+        frontier = merkle.append_all(frontier_of(head.frontier), [record.leaf for record in records])
+        due = head.checkpoint_due_at or context.now + CHECKPOINT_MS
+        heads.append(LogHead(owner, frontier.size, bytes_of(frontier), due))
+        rows += records
+    kept = [PairHead(owner, counterpart, last) for (owner, counterpart), last in pairs.items()]
+    return Decision("recorded", (), (*rows, *heads, *kept))
+
+
+EMPTY = merkle.to_bytes(merkle.EMPTY_FRONTIER)
+
+
+def next_record(
+    sequence: int, entry: RecordEntry, pairs: dict[tuple[str, str], int], facts: Facts, context: Context
+) -> LogRecord:
+    """The row of a record at its place in the log and in its pair's sequence, which it counts on."""
+    pair = (entry.institution_code, entry.counterpart)
+    if pair not in pairs:
+        known = facts.get(PairHead, *pair)
+        pairs[pair] = known.last if known else 0
+    pairs[pair] += 1
+    return LogRecord(
+        entry.institution_code,
+        sequence,
+        entry.counterpart,
+        pairs[pair],
+        entry.exchange_id,
+        entry.party.value,
         context.now,
-        leaf,
-        context.value,
+        leaf_of(sequence, entry.counterpart, pairs[pair], entry.body),
+        entry.body,
     )
-    due = head.checkpoint_due_at or context.now + CHECKPOINT_MS
-    grown = LogHead(owner, head.size + 1, merkle.to_bytes(frontier), due)
-    return Decision("recorded", (), (record, grown, PairHead(owner, counterpart, pair.last + 1)))
 
 
 async def load_checkpoint_due(messages: Sequence[CheckpointDue], facts: Facts) -> None:
@@ -96,8 +120,9 @@ def service(sign: Sign) -> Service:
     return Service(
         NAME,
         (
-            on(ProvisionRecorded, load_recorded, decide_recorded),
+            on(RecordsSubmitted, load_submitted, decide_submitted),
             on(CheckpointDue, load_checkpoint_due, decide_checkpoint_due),
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due),),
+        batch_messages=25,
     )

@@ -21,7 +21,7 @@ import structlog
 from broker.embedded.kafka import STARTS_WITHIN_SECONDS
 from broker.embedded.process import Child, Command
 from broker.errors import OwnFault
-from services import access, registry
+from services import access, registry, running
 from services.assembly import NAMES
 from services.installation import EmbeddedParts, Installation, Parts
 from services.world import Plan, World
@@ -66,7 +66,7 @@ class Fleet:
         self.parts = parts
         self.roles = roles(installation.config.shards, layout)
         self.children: dict[str, Child] = {}
-        self.restarts: list[float] = []
+        self.restarts: dict[str, list[float]] = {role.name: [] for role in self.roles}
         self._extra = extra or {}
         self._stopping = threading.Event()
 
@@ -76,11 +76,12 @@ class Fleet:
             self.start_role(role)
         self.wait_ready(READY_SECONDS)
 
-    def start_role(self, role: Role) -> None:
-        """One process."""
+    def start_role(self, role: Role, once: dict[str, str] | None = None) -> None:
+        """One process; `once` are settings of this incarnation alone."""
         mark = self.mark(role.name)
         mark.unlink(missing_ok=True)
-        environment = self.installation.environment(self.parts, role.user, role.name) | self._extra
+        own = self.installation.environment(self.parts, role.user, role.name)
+        environment = own | self._extra | (once or {})
         shards = ",".join(map(str, role.shards))
         argv = (sys.executable, "-m", "services", "run", *role.services, "--shards", shards, "--ready-file", str(mark))
         log = self.installation.run / f"{role.name}.log"
@@ -112,8 +113,9 @@ class Fleet:
             if child.returncode is None or self._stopping.is_set():
                 continue
             now = time.monotonic()
-            self.restarts = [*(at for at in self.restarts if now - at < 60), now]
-            if len(self.restarts) > RESTARTS_A_MINUTE:
+            restarts = [*(at for at in self.restarts[role.name] if now - at < 60), now]
+            self.restarts[role.name] = restarts
+            if len(restarts) > RESTARTS_A_MINUTE:
                 raise OwnFault(f"{role.name} keeps dying:\n{child.log_tail()}")
             EVENT.warning("process_died", process=role.name, returncode=child.returncode)
             self.start_role(role)
@@ -194,6 +196,7 @@ class System:
             self.registry = self.endpoint.start()
             self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra)
             self.fleet.start()
+            running.remember(self.installation, self.parts, self.registry)
         except BaseException:
             self.stop()
             raise
@@ -215,6 +218,7 @@ class System:
 
     def stop(self) -> None:
         """Services first, then the endpoint, Kafka and PostgreSQL."""
+        running.forget(self.installation)
         try:
             if hasattr(self, "fleet"):
                 self.fleet.stop()

@@ -15,7 +15,7 @@ from typing import Any
 from broker.errors import Fenced, OwnFault, WorldFault
 from broker.facts import KEY_OF, LOOKUP_OF
 from broker.ports import Advance, Claim, Delivered, Log, Outgoing, Position, Source, Store, Transaction
-from broker.tables import TABLES
+from broker.tables import TABLE_OF, TABLES
 
 Weather = Callable[[str], Awaitable[None]]  # told what is about to happen; may wait, or raise
 
@@ -29,26 +29,15 @@ class MemoryBroker:
 
     def __init__(self) -> None:
         self.logs: dict[Source, list[Delivered]] = defaultdict(list)
-        self._arrived = asyncio.Event()
+        self.readers: dict[Source, list[MemoryLog]] = defaultdict(list)
 
     def append(self, message: Outgoing) -> None:
         """One record at the end of its partition."""
-        log = self.logs[message.topic, message.partition]
-        log.append(
-            Delivered(
-                message.topic, message.partition, len(log), message.key, message.value, message.headers, message.at
-            )
-        )
-        self._arrived.set()
-        self._arrived = asyncio.Event()
-
-    async def wait(self, seconds: float) -> None:
-        """Until something arrives anywhere, or the time is over."""
-        arrived = self._arrived
-        try:
-            await asyncio.wait_for(arrived.wait(), seconds)
-        except TimeoutError:
-            return
+        source = (message.topic, message.partition)
+        log = self.logs[source]
+        log.append(Delivered(*source, len(log), message.key, message.value, message.headers, message.at))
+        for reader in self.readers[source]:
+            reader.wake()
 
     def records(self, topic: str) -> list[Delivered]:
         """Everything on a topic, partition by partition."""
@@ -62,9 +51,11 @@ class MemoryLog:
         self.broker = broker
         self._weather = weather
         self._next: dict[Source, int] = {}
+        self._arrival: asyncio.Future[None] | None = None
 
     async def start(self, positions: Mapping[Source, int]) -> None:
         """See `Log.start`."""
+        await self.stop()
         await self._weather("start")
         for source, offset in positions.items():
             end = len(self.broker.logs[source])
@@ -73,15 +64,32 @@ class MemoryLog:
                     f"{source[0]}/{source[1]} ends at {end}, below the next offset {offset}: its tail is lost"
                 )
         self._next = dict(positions)
+        for source in positions:
+            self.broker.readers[source].append(self)
 
     async def fetch(self, maximum: int, wait_seconds: float) -> list[Delivered]:
         """See `Log.fetch`."""
         await self._weather("fetch")
         found = self._take(maximum)
         if not found:
-            await self.broker.wait(wait_seconds)
+            await self._wait(wait_seconds)
             found = self._take(maximum)
         return found
+
+    def wake(self) -> None:
+        """Something has arrived on a partition this worker reads, or its wait is over."""
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    async def _wait(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._arrival = loop.create_future()
+        timer = loop.call_later(seconds, self.wake)
+        try:
+            await self._arrival
+        finally:
+            timer.cancel()
+            self._arrival = None
 
     def _take(self, maximum: int) -> list[Delivered]:
         found: list[Delivered] = []
@@ -106,6 +114,8 @@ class MemoryLog:
 
     async def stop(self) -> None:
         """See `Log.stop`."""
+        for source in self._next:
+            self.broker.readers[source].remove(self)
         self._next = {}
 
 
@@ -143,20 +153,19 @@ class MemoryStore:
 
     def _put(self, row: Any) -> None:
         kind = type(row)
-        self.drop(kind, KEY_OF[kind](row))
-        self.tables[kind][KEY_OF[kind](row)] = row
-        for (other, lookup), index in self.indexes.items():
-            if other is kind:
-                index[LOOKUP_OF[kind, lookup](row)][KEY_OF[kind](row)] = row
+        key = KEY_OF[kind](row)
+        self.drop(kind, key)
+        self.tables[kind][key] = row
+        for lookup in TABLE_OF[kind].lookups:
+            self.indexes[kind, lookup][LOOKUP_OF[kind, lookup](row)][key] = row
 
     def drop(self, kind: type[Any], key: tuple[Any, ...]) -> None:
         """The row with this key is gone from the table and its look-ups."""
         row = self.tables[kind].pop(key, None)
         if row is None:
             return
-        for (other, lookup), index in self.indexes.items():
-            if other is kind:
-                index[LOOKUP_OF[kind, lookup](row)].pop(key, None)
+        for lookup in TABLE_OF[kind].lookups:
+            self.indexes[kind, lookup][LOOKUP_OF[kind, lookup](row)].pop(key, None)
 
     async def claim(self, service: str, shard: int, owner: str, now: int, lease_ms: int) -> Claim:
         """See `Store.claim`."""

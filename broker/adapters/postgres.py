@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any
@@ -227,6 +227,15 @@ class PostgresStore:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
         return found
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
+        """One committed state to read from, however long the reading takes; nothing can be written."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield PostgresSnapshot(connection, self._reached)
+
 
 class PostgresTransaction:
     """See `broker.ports.Transaction`."""
@@ -267,6 +276,37 @@ class PostgresTransaction:
             await call.execute(QUERIES["add_outbox"], *shard, advance.batch, advance.outbox)
         if advance.published:
             await call.execute(QUERIES["remove_outbox"], *shard, list(advance.published))
+
+
+class PostgresSnapshot(PostgresTransaction):
+    """A transaction that only reads, for tools that look at everything."""
+
+    async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """Rows of a reading statement."""
+        found: list[asyncpg.Record] = await self._connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
+        return found
+
+    async def select(self, kind: type[Any], statement: str, *values: Any) -> list[Any]:
+        """Rows of a table, by a statement that gives its columns in any order."""
+        return [kind(**record) for record in await self.query(statement, *values)]
+
+    async def stream(
+        self, statement: str, *values: Any, rows: int = 1000
+    ) -> AsyncGenerator[list[asyncpg.Record], None]:
+        """The rows of a reading statement, so many at a time."""
+        cursor = await self._connection.cursor(statement, *values)
+        while batch := await cursor.fetch(rows, timeout=CALL_SECONDS * 10):
+            yield batch
+
+    async def tables(self) -> list[str]:
+        """The names of all tables of the database, ours or not."""
+        return [record["name"] for record in await self.query(QUERIES["table_names"])]
+
+    async def every_row(self, table: str) -> AsyncGenerator[list[asyncpg.Record], None]:
+        """Everything in a table."""
+        name = await self._connection.fetchval(QUERIES["quoted_name"], table)
+        async for batch in self.stream(f"select * from {name}"):  # noqa: S608 - quoted by the server
+            yield batch
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -197,9 +197,11 @@ def no_answer_without_permit(history: History) -> list[Violation]:
             found.append(Violation(name, record.exchange_id, f"answered, network: {row.state if row else 'nothing'}"))
         elif not record.permit_id or row.permit_id != record.permit_id:
             found.append(Violation(name, record.exchange_id, "answered under another permit than was issued"))
-    for row in history.exchanges:
-        if row.outcome in SUCCESS and not row.permit_id:
-            found.append(Violation(name, row.exchange_id, "received without a permit"))
+    found += [
+        Violation(name, asked.exchange_id, "received without a permit")
+        for asked in history.exchanges
+        if asked.outcome in SUCCESS and not asked.permit_id
+    ]
     return found
 
 
@@ -212,13 +214,17 @@ def permits_used_once(history: History) -> list[Violation]:
         if count > 1
     ]
     forwarded: dict[str, InquiryForwarded] = {}
-    for message in history.forwarded:
-        if forwarded.setdefault(message.exchange_id, message) != message:
-            found.append(Violation(name, message.exchange_id, "forwarded twice with different content"))
+    found += [
+        Violation(name, message.exchange_id, "forwarded twice with different content")
+        for message in history.forwarded
+        if forwarded.setdefault(message.exchange_id, message) != message
+    ]
     permits: dict[str, str] = {}
-    for row in history.network_exchanges:
-        if row.permit_id and permits.setdefault(row.permit_id, row.exchange_id) != row.exchange_id:
-            found.append(Violation(name, row.exchange_id, "shares its permit with another exchange"))
+    found += [
+        Violation(name, row.exchange_id, "shares its permit with another exchange")
+        for row in history.network_exchanges
+        if row.permit_id and permits.setdefault(row.permit_id, row.exchange_id) != row.exchange_id
+    ]
     return found
 
 

@@ -73,6 +73,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.ANSWERED: State.RECEIVED,
         Event.UNKNOWN_PERSON: State.NO_MATCH,
         Event.NOTHING_HELD: State.NO_DATA,
+        # The refusal may overtake the news that staff had to look: the two lie on different topics.
+        Event.STAFF_REFUSED: State.REFUSED,
         Event.PROVIDER_REFUSED: State.FAILED,
         Event.DEADLINE_PASSED: State.EXPIRED,
         Event.WITHDRAWN: State.CANCELLED,

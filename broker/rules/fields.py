@@ -28,6 +28,8 @@ from schemas.records import (
     RequestedKind,
 )
 
+ITEMS_LIMIT = 500  # items of one copy (assumption): it bounds the list of errors, which must fit in a reply
+
 
 class Form(NamedTuple):
     """What a value must be: a test, and the words for it."""
@@ -59,7 +61,9 @@ def _is_date(text: str) -> bool:
 
 
 def _is_moment(text: str) -> bool:
-    return len(text) == 17 and text.isascii() and text.isdigit() and _is_date(text[:8]) and text[8:14] <= "235959"
+    if len(text) != 17 or not text.isascii() or not text.isdigit():
+        return False
+    return _is_date(text[:8]) and text[8:10] <= "23" and text[10:12] <= "59" and text[12:14] <= "59"
 
 
 def _text(longest: int) -> Form:
@@ -172,8 +176,7 @@ def errors_in(message: Any, prefix: str = "") -> list[FieldError]:
     elif type(message) is RequestedKind:
         found += _period(prefix + "period_to", message.period_from, message.period_to)
     elif type(message) is CopySubmitted:
-        for place, item in enumerate(message.items):
-            found += errors_in(item, f"items[{place}].")
+        found += _errors_in_items(message)
         found += _period("valid_to", message.valid_from, message.valid_to)
         found += _period("publication_to", message.publication_from, message.publication_to)
     return found
@@ -188,8 +191,19 @@ def _errors_in_kinds(message: InquiryRequested) -> list[FieldError]:
     return found
 
 
+def _errors_in_items(message: CopySubmitted) -> list[FieldError]:
+    if len(message.items) > ITEMS_LIMIT:
+        return [field_error("items", "FIELD_OUT_OF_RANGE", f"{ITEMS_LIMIT}件以下", f"at most {ITEMS_LIMIT} items")]
+    return [error for place, item in enumerate(message.items) for error in errors_in(item, f"items[{place}].")]
+
+
 def _period(field: str, first: str, last: str) -> list[FieldError]:
     return [field_error(field, "DATE_RANGE")] if first and last and first > last else []
+
+
+def echoed(record_id: str) -> str:
+    """A sender's own name for its message as a reply may repeat it: an ill-formed one could be anything."""
+    return record_id if RECORD_ID.fits(record_id) else ""
 
 
 def _error(field: str, form: Form, value: Any) -> FieldError:

@@ -41,6 +41,15 @@ REASONS: dict[str, Reason] = {
     ),
     "UNKNOWN_INQUIRY": Reason("SIM-E107", "該当する照会がありません", "there is no such inquiry"),
     "ALREADY_ANSWERED": Reason("SIM-E108", "照会はすでに終了しています", "the inquiry has already ended"),
+    "WRONG_TOPIC": Reason("SIM-E109", "このトピックの電文ではありません", "this message does not belong on this topic"),
+    "EMPTY": Reason("SIM-E110", "電文が空です", "the message has no value"),
+    "OVERSIZED": Reason("SIM-E111", "電文が上限の大きさを超えています", "the message is larger than the limit"),
+    "NOT_FRAMED": Reason(
+        "SIM-E112", "電文の先頭にスキーマ番号がありません", "the message does not begin with a schema number"
+    ),
+    "UNKNOWN_SCHEMA": Reason("SIM-E113", "登録されていないスキーマ番号です", "the schema number is not registered"),
+    "DAMAGED": Reason("SIM-E114", "電文がスキーマに合いません", "the message does not follow its schema"),
+    "TRAILING_BYTES": Reason("SIM-E115", "電文の後ろに余分なデータがあります", "bytes follow the end of the message"),
     # the inquirer's side
     "CODE_MISSING": Reason(
         "SIM-E201",
@@ -94,6 +103,7 @@ REASONS: dict[str, Reason] = {
         "提供側に該当者がいません。市町村コードを確かめてください",
         "the provider does not know this person; check the municipality",
     ),
+    "EXCHANGE_UNKNOWN": Reason("SIM-E318", "該当する情報連携がありません", "there is no such exchange"),
     # the provider
     "LIST_COPY_MISSING": Reason("SIM-E401", "提供側に照合リストがありません", "the provider holds no permission list"),
     "PERSON_SUSPENDED_AT_PROVIDER": Reason(

@@ -1,0 +1,78 @@
+"""Avro's primitives as bytes, for the generated coders: lengths, longs, and the checks that make reading safe.
+
+Owns the zig-zag variable-length integers of the Avro specification ("Binary encoding"). Promises that what a coder
+writes is what fastavro writes, byte for byte (a property test), and that bad lengths never pass.
+"""
+
+from __future__ import annotations
+
+
+class Malformed(ValueError):  # noqa: N818 - said of bytes
+    """The bytes do not follow the schema."""
+
+
+def encode_long(number: int) -> bytes:
+    """One Avro long; ValueError outside 64 bits."""
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(f"{number} does not fit a long")
+    left = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while left > 127:
+        out.append(left & 127 | 128)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
+
+
+KNOWN_LENGTHS = 16_384
+LENGTHS = tuple(encode_long(length) for length in range(KNOWN_LENGTHS))
+TRUE, FALSE, END = b"\x01", b"\x00", b"\x00"
+
+
+def length_of(data: bytes) -> bytes:
+    """The length of some bytes as an Avro long."""
+    size = len(data)
+    return LENGTHS[size] if size < KNOWN_LENGTHS else encode_long(size)
+
+
+def more(data: bytes, place: int, first: int) -> tuple[int, int]:
+    """The rest of a long integer whose first byte says that there is more: its raw value and the next place."""
+    value, shift = first & 127, 7
+    while True:
+        byte = data[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            break
+        shift += 7
+        if shift > 63:
+            raise Malformed("a number has more than ten bytes")
+    if value >> 64:
+        raise Malformed("a number does not fit 64 bits")
+    return value, place
+
+
+def items_ahead(data: bytes, place: int) -> tuple[int, int]:
+    """How many items the next block of an array holds, and where they begin; 0 at the array's end."""
+    raw = data[place]
+    place += 1
+    if raw > 127:
+        raw, place = more(data, place, raw)
+    count = (raw >> 1) ^ -(raw & 1)
+    if count < 0:
+        # A negative count is followed by the block's size in bytes, which a reader may skip by and we do not need.
+        count = -count
+        raw = data[place]
+        place += 1
+        if raw > 127:
+            raw, place = more(data, place, raw)
+    if count > len(data) - place:
+        raise Malformed(f"an array claims {count} items in {len(data) - place} bytes")
+    return count, place
+
+
+def checked_bool(byte: int) -> bool:
+    """A boolean is 0 or 1."""
+    if byte > 1:
+        raise Malformed(f"a boolean has the value {byte}")
+    return byte == 1

@@ -1,0 +1,1 @@
+"""The benchmark: complete inquiries on real parts with durability and evidence on, beside a peer and a floor."""

@@ -1,0 +1,80 @@
+"""Reading topics whole, from their first record to where they end now: for tools that look at everything.
+
+Promises to end: every wait is bounded, and what is appended after the start is not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from broker.adapters.kafka import KafkaAccess, abandon, bounded
+from broker.errors import WorldFault
+from broker.ports import Delivered, Source
+
+START_SECONDS = 20.0
+SILENCE_SECONDS = 20.0
+POLL_MS = 250
+RECORDS_AT_ONCE = 1000
+
+
+class TopicReader:
+    """Some topics as they stand. `lost`: topics whose first records retention has taken; `ends`: where they end."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, first: dict[TopicPartition, int], ends: dict[Source, int]) -> None:
+        self._consumer = consumer
+        self._first = first
+        self.ends = ends
+        self.lost = frozenset(one.topic for one, offset in first.items() if offset > 0)
+
+    async def batches(self) -> AsyncIterator[list[Delivered]]:
+        """All records, in offset order within a partition."""
+        left = {one for one, offset in self._first.items() if offset < self.ends[one.topic, one.partition]}
+        heard = time.monotonic()
+        while left:
+            async with bounded(START_SECONDS, "reading topics"):
+                found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
+                left = {one for one in left if await self._consumer.position(one) < self.ends[one.topic, one.partition]}
+            if found:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE_SECONDS:
+                raise WorldFault(f"Kafka: {next(iter(left)).topic} has more but delivers nothing")
+            batch = [
+                Delivered(r.topic, r.partition, r.offset, r.key or b"", r.value, r.headers, r.timestamp)
+                for records in found.values()
+                for r in records
+                if r.offset < self.ends[r.topic, r.partition]
+            ]
+            if batch:
+                yield batch
+
+
+@asynccontextmanager
+async def reading(access: KafkaAccess, topics: Collection[str] | None = None) -> AsyncIterator[TopicReader]:
+    """These topics, or all that the user may see (Kafka's own left out)."""
+    consumer = AIOKafkaConsumer(
+        **access.settings(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
+    )
+    try:
+        async with bounded(START_SECONDS, "starting to read topics"):
+            await consumer.start()
+            there = await consumer.topics()
+            wanted = there if topics is None else there & set(topics)
+            sources = [
+                TopicPartition(topic, partition)
+                for topic in sorted(wanted)
+                if not topic.startswith("__")
+                for partition in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            consumer.assign(sources)
+            first = await consumer.beginning_offsets(sources)
+            ends = await consumer.end_offsets(sources)
+            for one in sources:
+                consumer.seek(one, first[one])
+        yield TopicReader(consumer, first, {(one.topic, one.partition): offset for one, offset in ends.items()})
+    finally:
+        await asyncio.shield(abandon(consumer))
