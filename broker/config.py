@@ -34,6 +34,7 @@ class Config:
     kafka_bootstrap: str = setting("", "Kafka's host:port list; empty starts the embedded one")
     kafka_user: str = setting("", "SCRAM-SHA-512 user; empty for a cluster without authentication")
     kafka_password: str = setting("", "its password", secret=True)
+    kafka_password_file: str = setting("", "file that holds the password instead")
     kafka_security_protocol: str = setting("SASL_PLAINTEXT", "SASL_PLAINTEXT or SASL_SSL")
     postgres_dsn: str = setting("", "postgresql://user:password@host:port/database", secret=True)
     master_secret_file: str = setting("", "file with the 32-byte master secret, as 64 hex digits")

@@ -7,7 +7,7 @@ fastavro does, in about half the time; `codec` uses them for today's schemas and
 from __future__ import annotations
 
 from schemas import records as r
-from schemas.wire import END, FALSE, TRUE, Malformed, checked_bool, encode_long, items_ahead, length_of, more
+from schemas.wire import END, FALSE, LENGTHS, TRUE, Malformed, checked_bool, encode_long, items_ahead, more
 
 
 def encode_acquisition_number_assigned(record: r.AcquisitionNumberAssigned) -> bytes:
@@ -18,7 +18,17 @@ def encode_acquisition_number_assigned(record: r.AcquisitionNumberAssigned) -> b
     f2b = f2.encode()
     f3b = f3.encode()
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3b), f3b, encode_long(f4))
+        (
+            LENGTHS[len(f0b)],
+            f0b,
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            LENGTHS[len(f3b)],
+            f3b,
+            encode_long(f4),
+        )
     )
 
 
@@ -76,7 +86,7 @@ def encode_acquisition_number_issued(record: r.AcquisitionNumberIssued) -> bytes
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, encode_long(f3)))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
 
 
 def decode_acquisition_number_issued(d: bytes, p: int) -> tuple[r.AcquisitionNumberIssued, int]:
@@ -123,7 +133,7 @@ def encode_acquisition_number_requested(record: r.AcquisitionNumberRequested) ->
     f0, f1 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
 
 
 def decode_acquisition_number_requested(d: bytes, p: int) -> tuple[r.AcquisitionNumberRequested, int]:
@@ -156,7 +166,7 @@ def encode_cancel_ordered(record: r.CancelOrdered) -> bytes:
     f0, f1 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
 
 
 def decode_cancel_ordered(d: bytes, p: int) -> tuple[r.CancelOrdered, int]:
@@ -188,7 +198,7 @@ def encode_checkpoint_due(record: r.CheckpointDue) -> bytes:
     """The body of a CheckpointDue."""
     f0, f1 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
 
 
 def decode_checkpoint_due(d: bytes, p: int) -> tuple[r.CheckpointDue, int]:
@@ -219,7 +229,7 @@ def encode_code_acquisition_failed(record: r.CodeAcquisitionFailed) -> bytes:
     f1b = f1.encode()
     f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3b), f3b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
 
 
 def decode_code_acquisition_failed(d: bytes, p: int) -> tuple[r.CodeAcquisitionFailed, int]:
@@ -271,7 +281,7 @@ def encode_code_acquisition_requested(record: r.CodeAcquisitionRequested) -> byt
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_code_acquisition_requested(d: bytes, p: int) -> tuple[r.CodeAcquisitionRequested, int]:
@@ -314,7 +324,7 @@ def encode_code_revocation_requested(record: r.CodeRevocationRequested) -> bytes
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, encode_long(f3)))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
 
 
 def decode_code_revocation_requested(d: bytes, p: int) -> tuple[r.CodeRevocationRequested, int]:
@@ -368,7 +378,17 @@ def encode_code_state_changed(record: r.CodeStateChanged) -> bytes:
     f2b = f2.encode()
     f4b = f4.encode()
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, _CODESTATE_BYTES[f3], length_of(f4b), f4b)
+        (
+            LENGTHS[len(f0b)],
+            f0b,
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            _CODESTATE_BYTES[f3],
+            LENGTHS[len(f4b)],
+            f4b,
+        )
     )
 
 
@@ -428,7 +448,7 @@ def encode_copy_batch_opened(record: r.CopyBatchOpened) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, encode_long(f3)))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
 
 
 def decode_copy_batch_opened(d: bytes, p: int) -> tuple[r.CopyBatchOpened, int]:
@@ -481,7 +501,7 @@ def encode_field_error(record: r.FieldError) -> bytes:
     f1b = f1.encode()
     f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3b), f3b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
 
 
 def decode_field_error(d: bytes, p: int) -> tuple[r.FieldError, int]:
@@ -535,9 +555,9 @@ def encode_copy_batch_reported(record: r.CopyBatchReported) -> bytes:
     f7b = b"".join([encode_long(len(f7)), *[encode_field_error(one) for one in f7], END]) if f7 else END
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
             _BATCHSTATE_BYTES[f2],
             encode_long(f3),
@@ -619,7 +639,7 @@ def encode_item(record: r.Item) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_item(d: bytes, p: int) -> tuple[r.Item, int]:
@@ -674,33 +694,33 @@ def encode_copy_submitted(record: r.CopySubmitted) -> bytes:
     f15b = f15.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
             _COPYCOMMAND_BYTES[f2],
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
-            length_of(f8b),
+            LENGTHS[len(f8b)],
             f8b,
             f9b,
-            length_of(f10b),
+            LENGTHS[len(f10b)],
             f10b,
             encode_long(f11),
-            length_of(f12b),
+            LENGTHS[len(f12b)],
             f12b,
-            length_of(f13b),
+            LENGTHS[len(f13b)],
             f13b,
             TRUE if f14 else FALSE,
-            length_of(f15b),
+            LENGTHS[len(f15b)],
             f15b,
         )
     )
@@ -849,7 +869,9 @@ def encode_hold_confirmed(record: r.HoldConfirmed) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3), f3, encode_long(f4)))
+    return b"".join(
+        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3)], f3, encode_long(f4))
+    )
 
 
 def decode_hold_confirmed(d: bytes, p: int) -> tuple[r.HoldConfirmed, int]:
@@ -904,7 +926,7 @@ def encode_hold_deadline_passed(record: r.HoldDeadlinePassed) -> bytes:
     """The body of a HoldDeadlinePassed."""
     f0, f1 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
 
 
 def decode_hold_deadline_passed(d: bytes, p: int) -> tuple[r.HoldDeadlinePassed, int]:
@@ -941,14 +963,14 @@ def encode_hold_refused(record: r.HoldRefused) -> bytes:
     f4b = f4.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
             _HOLDREASON_BYTES[f3],
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
             encode_long(f5),
         )
@@ -1016,7 +1038,7 @@ def encode_identity_confirmed(record: r.IdentityConfirmed) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_identity_confirmed(d: bytes, p: int) -> tuple[r.IdentityConfirmed, int]:
@@ -1059,7 +1081,7 @@ def encode_identity_notified(record: r.IdentityNotified) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_identity_notified(d: bytes, p: int) -> tuple[r.IdentityNotified, int]:
@@ -1101,7 +1123,7 @@ def encode_identity_unknown(record: r.IdentityUnknown) -> bytes:
     f0, f1 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
 
 
 def decode_identity_unknown(d: bytes, p: int) -> tuple[r.IdentityUnknown, int]:
@@ -1135,8 +1157,8 @@ def encode_inquiry_accepted(record: r.InquiryAccepted) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    f3b = b"".join([encode_long(len(f3)), *[length_of(e := one.encode()) + e for one in f3], END]) if f3 else END
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, f3b))
+    f3b = b"".join([encode_long(len(f3)), *[LENGTHS[len(e := one.encode())] + e for one in f3], END]) if f3 else END
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, f3b))
 
 
 def decode_inquiry_accepted(d: bytes, p: int) -> tuple[r.InquiryAccepted, int]:
@@ -1209,33 +1231,33 @@ def encode_answered_kind(record: r.AnsweredKind) -> bytes:
     f14b = f14.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
             _OUTCOME_BYTES[f3],
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
-            length_of(f8b),
+            LENGTHS[len(f8b)],
             f8b,
             encode_long(f9),
-            length_of(f10),
+            LENGTHS[len(f10)],
             f10,
-            length_of(f11),
+            LENGTHS[len(f11)],
             f11,
-            length_of(f12b),
+            LENGTHS[len(f12b)],
             f12b,
-            length_of(f13b),
+            LENGTHS[len(f13b)],
             f13b,
-            length_of(f14b),
+            LENGTHS[len(f14b)],
             f14b,
         )
     )
@@ -1384,7 +1406,7 @@ def encode_inquiry_answered(record: r.InquiryAnswered) -> bytes:
     f1b = f1.encode()
     f2b = f2.encode()
     f4b = b"".join([encode_long(len(f4)), *[encode_answered_kind(one) for one in f4], END]) if f4 else END
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, encode_long(f3), f4b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3), f4b))
 
 
 def decode_inquiry_answered(d: bytes, p: int) -> tuple[r.InquiryAnswered, int]:
@@ -1440,7 +1462,7 @@ def encode_inquiry_cancel_requested(record: r.InquiryCancelRequested) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_inquiry_cancel_requested(d: bytes, p: int) -> tuple[r.InquiryCancelRequested, int]:
@@ -1481,7 +1503,7 @@ def encode_inquiry_deadline_passed(record: r.InquiryDeadlinePassed) -> bytes:
     """The body of a InquiryDeadlinePassed."""
     f0, f1 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
 
 
 def decode_inquiry_deadline_passed(d: bytes, p: int) -> tuple[r.InquiryDeadlinePassed, int]:
@@ -1518,27 +1540,27 @@ def encode_inquiry_forwarded(record: r.InquiryForwarded) -> bytes:
     f11b = f11.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1),
+            LENGTHS[len(f1)],
             f1,
-            length_of(f2),
+            LENGTHS[len(f2)],
             f2,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
             TRUE if f5 else FALSE,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
             encode_long(f7),
-            length_of(f8b),
+            LENGTHS[len(f8b)],
             f8b,
-            length_of(f9b),
+            LENGTHS[len(f9b)],
             f9b,
-            length_of(f10b),
+            LENGTHS[len(f10b)],
             f10b,
-            length_of(f11b),
+            LENGTHS[len(f11b)],
             f11b,
         )
     )
@@ -1656,7 +1678,17 @@ def encode_inquiry_held(record: r.InquiryHeld) -> bytes:
     f2b = f2.encode()
     f3b = f3.encode()
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3b), f3b, encode_long(f4))
+        (
+            LENGTHS[len(f0b)],
+            f0b,
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            LENGTHS[len(f3b)],
+            f3b,
+            encode_long(f4),
+        )
     )
 
 
@@ -1716,7 +1748,7 @@ def encode_inquiry_rejected(record: r.InquiryRejected) -> bytes:
     f2b = f2.encode()
     f5b = b"".join([encode_long(len(f5)), *[encode_field_error(one) for one in f5], END]) if f5 else END
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, encode_long(f3), encode_long(f4), f5b)
+        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3), encode_long(f4), f5b)
     )
 
 
@@ -1784,19 +1816,19 @@ def encode_requested_kind(record: r.RequestedKind) -> bytes:
     f6b = f6.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
             encode_long(f7),
         )
@@ -1896,30 +1928,30 @@ def encode_inquiry_requested(record: r.InquiryRequested) -> bytes:
     f12b = f12.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
             f8b,
-            length_of(f9b),
+            LENGTHS[len(f9b)],
             f9b,
-            length_of(f10b),
+            LENGTHS[len(f10b)],
             f10b,
-            length_of(f11b),
+            LENGTHS[len(f11b)],
             f11b,
-            length_of(f12b),
+            LENGTHS[len(f12b)],
             f12b,
             TRUE if f13 else FALSE,
             TRUE if f14 else FALSE,
@@ -2059,7 +2091,7 @@ def encode_inquiry_returned(record: r.InquiryReturned) -> bytes:
     f0, f1, f2 = record
     f0b = f0.encode()
     f2b = f2.encode()
-    return b"".join((length_of(f0b), f0b, _OUTCOME_BYTES[f1], length_of(f2b), f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], LENGTHS[len(f2b)], f2b))
 
 
 def decode_inquiry_returned(d: bytes, p: int) -> tuple[r.InquiryReturned, int]:
@@ -2106,23 +2138,23 @@ def encode_inquiry_sent(record: r.InquirySent) -> bytes:
     f8b = f8.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1),
+            LENGTHS[len(f1)],
             f1,
-            length_of(f2),
+            LENGTHS[len(f2)],
             f2,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
-            length_of(f8b),
+            LENGTHS[len(f8b)],
             f8b,
         )
     )
@@ -2224,7 +2256,17 @@ def encode_linkage_code_issued(record: r.LinkageCodeIssued) -> bytes:
     f2b = f2.encode()
     f3b = f3.encode()
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, length_of(f3b), f3b, encode_long(f4))
+        (
+            LENGTHS[len(f0b)],
+            f0b,
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            LENGTHS[len(f3b)],
+            f3b,
+            encode_long(f4),
+        )
     )
 
 
@@ -2281,7 +2323,7 @@ def encode_linkage_code_revoked(record: r.LinkageCodeRevoked) -> bytes:
     f0, f1, f2 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, encode_long(f2)))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2)))
 
 
 def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked, int]:
@@ -2318,7 +2360,7 @@ def encode_permission_list_distributed(record: r.PermissionListDistributed) -> b
     """The body of a PermissionListDistributed."""
     f0, f1, f2, f3 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1), length_of(f2), f2, encode_long(f3)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1), LENGTHS[len(f2)], f2, encode_long(f3)))
 
 
 def decode_permission_list_distributed(d: bytes, p: int) -> tuple[r.PermissionListDistributed, int]:
@@ -2366,27 +2408,27 @@ def encode_permit(record: r.Permit) -> bytes:
     f4b = f4.encode()
     f5b = f5.encode()
     f6b = f6.encode()
-    f7b = b"".join([encode_long(len(f7)), *[length_of(e := one.encode()) + e for one in f7], END]) if f7 else END
+    f7b = b"".join([encode_long(len(f7)), *[LENGTHS[len(e := one.encode())] + e for one in f7], END]) if f7 else END
     f9b = f9.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
             f7b,
             encode_long(f8),
-            length_of(f9b),
+            LENGTHS[len(f9b)],
             f9b,
             encode_long(f10),
             encode_long(f11),
@@ -2508,7 +2550,7 @@ def encode_permit_deadline_passed(record: r.PermitDeadlinePassed) -> bytes:
     """The body of a PermitDeadlinePassed."""
     f0, f1 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
 
 
 def decode_permit_deadline_passed(d: bytes, p: int) -> tuple[r.PermitDeadlinePassed, int]:
@@ -2540,16 +2582,16 @@ def encode_permit_issued(record: r.PermitIssued) -> bytes:
     f5b = f5.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1),
+            LENGTHS[len(f1)],
             f1,
-            length_of(f2),
+            LENGTHS[len(f2)],
             f2,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
             encode_long(f4),
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
         )
     )
@@ -2622,17 +2664,17 @@ def encode_permit_refused(record: r.PermitRefused) -> bytes:
     f6b = f6.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
             _OUTCOME_BYTES[f1],
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
             encode_long(f3),
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
         )
     )
@@ -2714,20 +2756,20 @@ def encode_permit_requested(record: r.PermitRequested) -> bytes:
     f7b = f7.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
-            length_of(f1b),
+            LENGTHS[len(f1b)],
             f1b,
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
             TRUE if f6 else FALSE,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
             encode_long(f8),
         )
@@ -2817,7 +2859,7 @@ def encode_provided_record(record: r.ProvidedRecord) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f2b = b"".join([encode_long(len(f2)), *[encode_item(one) for one in f2], END]) if f2 else END
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, f2b))
 
 
 def decode_provided_record(d: bytes, p: int) -> tuple[r.ProvidedRecord, int]:
@@ -2859,7 +2901,7 @@ def encode_provided_information(record: r.ProvidedInformation) -> bytes:
     f0b = f0.encode()
     f1b = f1.encode()
     f4b = b"".join([encode_long(len(f4)), *[encode_provided_record(one) for one in f4], END]) if f4 else END
-    return b"".join((length_of(f0b), f0b, length_of(f1b), f1b, encode_long(f2), length_of(f3), f3, f4b))
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2), LENGTHS[len(f3)], f3, f4b))
 
 
 def decode_provided_information(d: bytes, p: int) -> tuple[r.ProvidedInformation, int]:
@@ -2914,34 +2956,34 @@ def encode_provision_answered(record: r.ProvisionAnswered) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12 = record
     f0b = f0.encode()
     f2b = f2.encode()
-    f7b = b"".join([encode_long(len(f7)), *[length_of(e := one.encode()) + e for one in f7], END]) if f7 else END
+    f7b = b"".join([encode_long(len(f7)), *[LENGTHS[len(e := one.encode())] + e for one in f7], END]) if f7 else END
     f8b = f8.encode()
     f10b = f10.encode()
     f11b = f11.encode()
     f12b = f12.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
             _OUTCOME_BYTES[f1],
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
             encode_long(f3),
-            length_of(f4),
+            LENGTHS[len(f4)],
             f4,
-            length_of(f5),
+            LENGTHS[len(f5)],
             f5,
-            length_of(f6),
+            LENGTHS[len(f6)],
             f6,
             f7b,
-            length_of(f8b),
+            LENGTHS[len(f8b)],
             f8b,
             encode_long(f9),
-            length_of(f10b),
+            LENGTHS[len(f10b)],
             f10b,
-            length_of(f11b),
+            LENGTHS[len(f11b)],
             f11b,
-            length_of(f12b),
+            LENGTHS[len(f12b)],
             f12b,
         )
     )
@@ -3072,7 +3114,7 @@ def encode_provision_held(record: r.ProvisionHeld) -> bytes:
     """The body of a ProvisionHeld."""
     f0, f1 = record
     f0b = f0.encode()
-    return b"".join((length_of(f0b), f0b, encode_long(f1)))
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
 
 
 def decode_provision_held(d: bytes, p: int) -> tuple[r.ProvisionHeld, int]:
@@ -3140,7 +3182,7 @@ def encode_provision_recorded(record: r.ProvisionRecorded) -> bytes:
     f10b = f10.encode()
     f11b = f11.encode()
     f12b = f12.encode()
-    f13b = b"".join([encode_long(len(f13)), *[length_of(e := one.encode()) + e for one in f13], END]) if f13 else END
+    f13b = b"".join([encode_long(len(f13)), *[LENGTHS[len(e := one.encode())] + e for one in f13], END]) if f13 else END
     f15b = f15.encode()
     f16b = f16.encode()
     f17b = f17.encode()
@@ -3148,49 +3190,49 @@ def encode_provision_recorded(record: r.ProvisionRecorded) -> bytes:
     f22b = f22.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
             _PARTY_BYTES[f1],
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
-            length_of(f3b),
+            LENGTHS[len(f3b)],
             f3b,
-            length_of(f4b),
+            LENGTHS[len(f4b)],
             f4b,
-            length_of(f5b),
+            LENGTHS[len(f5b)],
             f5b,
-            length_of(f6b),
+            LENGTHS[len(f6b)],
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
             encode_long(f8),
             encode_long(f9),
-            length_of(f10b),
+            LENGTHS[len(f10b)],
             f10b,
-            length_of(f11b),
+            LENGTHS[len(f11b)],
             f11b,
-            length_of(f12b),
+            LENGTHS[len(f12b)],
             f12b,
             f13b,
             _OUTCOME_BYTES[f14],
-            length_of(f15b),
+            LENGTHS[len(f15b)],
             f15b,
-            length_of(f16b),
+            LENGTHS[len(f16b)],
             f16b,
-            length_of(f17b),
+            LENGTHS[len(f17b)],
             f17b,
             encode_long(f18),
-            length_of(f19b),
+            LENGTHS[len(f19b)],
             f19b,
-            length_of(f20),
+            LENGTHS[len(f20)],
             f20,
             TRUE if f21 else FALSE,
-            length_of(f22b),
+            LENGTHS[len(f22b)],
             f22b,
             _HOLDREASON_BYTES[f23],
-            length_of(f24),
+            LENGTHS[len(f24)],
             f24,
-            length_of(f25),
+            LENGTHS[len(f25)],
             f25,
         )
     )
@@ -3451,22 +3493,22 @@ def encode_provision_reported(record: r.ProvisionReported) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7 = record
     f0b = f0.encode()
     f2b = f2.encode()
-    f6b = b"".join([encode_long(len(f6)), *[length_of(e := one.encode()) + e for one in f6], END]) if f6 else END
+    f6b = b"".join([encode_long(len(f6)), *[LENGTHS[len(e := one.encode())] + e for one in f6], END]) if f6 else END
     f7b = f7.encode()
     return b"".join(
         (
-            length_of(f0b),
+            LENGTHS[len(f0b)],
             f0b,
             _OUTCOME_BYTES[f1],
-            length_of(f2b),
+            LENGTHS[len(f2b)],
             f2b,
             encode_long(f3),
-            length_of(f4),
+            LENGTHS[len(f4)],
             f4,
-            length_of(f5),
+            LENGTHS[len(f5)],
             f5,
             f6b,
-            length_of(f7b),
+            LENGTHS[len(f7b)],
             f7b,
         )
     )
@@ -3559,7 +3601,7 @@ def encode_record_entry(record: r.RecordEntry) -> bytes:
     f1b = f1.encode()
     f2b = f2.encode()
     return b"".join(
-        (length_of(f0b), f0b, length_of(f1b), f1b, length_of(f2b), f2b, _PARTY_BYTES[f3], length_of(f4), f4)
+        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, _PARTY_BYTES[f3], LENGTHS[len(f4)], f4)
     )
 
 
@@ -3618,7 +3660,7 @@ def encode_records_submitted(record: r.RecordsSubmitted) -> bytes:
     f0, f1 = record
     f0b = f0.encode()
     f1b = b"".join([encode_long(len(f1)), *[encode_record_entry(one) for one in f1], END]) if f1 else END
-    return b"".join((length_of(f0b), f0b, f1b))
+    return b"".join((LENGTHS[len(f0b)], f0b, f1b))
 
 
 def decode_records_submitted(d: bytes, p: int) -> tuple[r.RecordsSubmitted, int]:

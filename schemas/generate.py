@@ -153,7 +153,7 @@ fastavro does, in about half the time; `codec` uses them for today's schemas and
 from __future__ import annotations
 
 from schemas import records as r
-from schemas.wire import END, FALSE, TRUE, Malformed, checked_bool, encode_long, items_ahead, length_of, more
+from schemas.wire import END, FALSE, LENGTHS, TRUE, Malformed, checked_bool, encode_long, items_ahead, more
 '''
 
 
@@ -218,9 +218,9 @@ class CoderWriter:
 def encoding_of(name: str, kind: Any) -> tuple[list[str], list[str]]:
     """Lines that prepare a field, and the parts it becomes."""
     if kind == "string":
-        return [f"{name}b = {name}.encode()"], [f"length_of({name}b)", f"{name}b"]
+        return [f"{name}b = {name}.encode()"], [f"LENGTHS[len({name}b)]", f"{name}b"]
     if kind == "bytes":
-        return [], [f"length_of({name})", name]
+        return [], [f"LENGTHS[len({name})]", name]
     if kind == "long":
         return [], [f"encode_long({name})"]
     if kind == "boolean":
@@ -228,7 +228,7 @@ def encoding_of(name: str, kind: Any) -> tuple[list[str], list[str]]:
     if kind["type"] == "enum":
         return [], [f"_{kind['name'].upper()}_BYTES[{name}]"]
     if kind["items"] == "string":
-        each = "length_of(e := one.encode()) + e"
+        each = "LENGTHS[len(e := one.encode())] + e"
     elif isinstance(kind["items"], str):
         each = " + ".join(encoding_of("one", kind["items"])[1])
     else:

@@ -6,13 +6,16 @@ writes is what fastavro writes, byte for byte (a property test), and that bad le
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 class Malformed(ValueError):  # noqa: N818 - said of bytes
     """The bytes do not follow the schema."""
 
 
+@lru_cache(maxsize=32_768)
 def encode_long(number: int) -> bytes:
-    """One Avro long; ValueError outside 64 bits."""
+    """One Avro long; ValueError outside 64 bits. Remembered: the times of a batch are the same few numbers."""
     if not -(1 << 63) <= number < 1 << 63:
         raise ValueError(f"{number} does not fit a long")
     left = (number << 1) ^ (number >> 63)
@@ -24,15 +27,15 @@ def encode_long(number: int) -> bytes:
     return bytes(out)
 
 
-KNOWN_LENGTHS = 16_384
-LENGTHS = tuple(encode_long(length) for length in range(KNOWN_LENGTHS))
+class Lengths(dict[int, bytes]):
+    """Lengths as Avro longs, by length; those nobody asked for before are made on the way."""
+
+    def __missing__(self, length: int) -> bytes:
+        return encode_long(length)
+
+
+LENGTHS = Lengths({length: encode_long(length) for length in range(16_384)})
 TRUE, FALSE, END = b"\x01", b"\x00", b"\x00"
-
-
-def length_of(data: bytes) -> bytes:
-    """The length of some bytes as an Avro long."""
-    size = len(data)
-    return LENGTHS[size] if size < KNOWN_LENGTHS else encode_long(size)
 
 
 def more(data: bytes, place: int, first: int) -> tuple[int, int]:
