@@ -1,0 +1,74 @@
+"""The generated parts of the documents: the state diagram, the settings, the messages. `python -m services.docs`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from broker.config import DEFAULTS, FIELDS, PREFIX
+from broker.rules import exchange
+from schemas.codec import KEY, TOPIC, schema_id
+from schemas.records import MESSAGES
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | `{getattr(DEFAULTS, name)!r}` | {field.metadata['words']} |"
+        for name, field in FIELDS.items()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Precedence: flag, then environment, then the TOML file that `CHUKAN_CONFIG` names, then default.",
+            "`chukan config show` prints each value with its source; an unknown name is an error with a suggestion.",
+            "",
+            "| setting | default | what |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def messages_page() -> str:
+    """docs/messages.md."""
+    rows = [
+        f"| `{kind.__name__}` | {schema_id(kind)} | {f'`{TOPIC[kind]}`' if TOPIC[kind] else 'inside another'} "
+        f"| {f'`{KEY[kind]}`' if KEY[kind] else ''} | {(kind.__doc__ or '').splitlines()[0]} |"
+        for kind in MESSAGES
+    ]
+    return "\n".join(
+        [
+            "# Messages",
+            "",
+            "Each is one `.avsc` file in `schemas/`. Bytes are Confluent's wire format: 0x00, the schema id as four",
+            "big-endian bytes, the Avro body. The whole as AsyncAPI 3: `schemas/asyncapi.json`, also served.",
+            "",
+            "| message | id | topic | key | what |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def architecture_page(text: str) -> str:
+    """ARCHITECTURE.md with the diagram of today."""
+    part = f"<!-- begin exchange -->\n```mermaid\n{exchange.diagram()}\n```\n<!-- end exchange -->"
+    return re.sub(r"<!-- begin exchange -->.*?<!-- end exchange -->", lambda _: part, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Write the pages."""
+    (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (ROOT / "docs" / "messages.md").write_text(messages_page(), encoding="utf-8")
+    page = ROOT / "ARCHITECTURE.md"
+    page.write_text(architecture_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
