@@ -56,6 +56,14 @@ def messages_page() -> str:
     )
 
 
+def client_page(text: str) -> str:
+    """docs/client.md with the client as the tests run it."""
+    lines = (ROOT / "tests" / "system" / "independent_client.py").read_text(encoding="utf-8").splitlines()
+    code = "\n".join(re.sub(r"  # noqa.*$", "", line) for line in lines)
+    part = f"<!-- begin client -->\n```python\n{code}\n```\n<!-- end client -->"
+    return re.sub(r"<!-- begin client -->.*?<!-- end client -->", lambda _: part, text, flags=re.DOTALL)
+
+
 def architecture_page(text: str) -> str:
     """ARCHITECTURE.md with the diagram of today."""
     part = f"<!-- begin exchange -->\n```mermaid\n{exchange.diagram()}\n```\n<!-- end exchange -->"
@@ -66,8 +74,8 @@ def main() -> None:
     """Write the pages."""
     (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
     (ROOT / "docs" / "messages.md").write_text(messages_page(), encoding="utf-8")
-    page = ROOT / "ARCHITECTURE.md"
-    page.write_text(architecture_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, made in ((ROOT / "ARCHITECTURE.md", architecture_page), (ROOT / "docs" / "client.md", client_page)):
+        page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

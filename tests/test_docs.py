@@ -14,6 +14,7 @@ from broker.config import FIELDS, PREFIX
 from broker.rules import exchange
 from schemas.codec import TOPIC
 from schemas.records import MESSAGES
+from services import docs
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -64,6 +65,15 @@ def test_the_life_of_a_kind_is_current() -> None:
     wanted = f"<!-- begin exchange -->\n```mermaid\n{exchange.diagram()}\n```\n<!-- end exchange -->"
 
     assert wanted in text_of("ARCHITECTURE.md"), "run: python -m services.docs"
+
+
+def test_the_client_on_the_page_is_the_one_the_tests_run() -> None:
+    """docs/client.md shows tests/system/independent_client.py, in at most forty lines."""
+    page = text_of("docs/client.md")
+    code = page.partition("```python\n")[2].partition("\n```")[0]
+
+    assert docs.client_page(page) == page, "run: python -m services.docs"
+    assert len(code.splitlines()) <= 40
 
 
 def test_every_setting_is_documented() -> None:
