@@ -90,12 +90,16 @@ def origin_of(record: Delivered) -> Origin:
     An institution's own topics are outside: a cause claimed there is not believed.
     """
     headers = record.headers
-    if sender_of(record.topic) or len(headers) <= CAUSE_PLACE or headers[CAUSE_PLACE][0] != "cause":
+    cause = headers[CAUSE_PLACE][1].split(b" ") if len(headers) > CAUSE_PLACE else ()
+    if len(cause) != 3 or headers[CAUSE_PLACE][0] != "cause" or sender_of(record.topic):
         trace = next((value for name, value in headers if name == "traceparent"), b"")
         return Origin(f"{record.topic}/{record.partition}/{record.offset}", "", None, trace)
-    source, batch, index = headers[CAUSE_PLACE][1].split(b" ")
+    source, batch, index = cause
     trace = headers[CAUSE_PLACE + 1][1] if len(headers) > CAUSE_PLACE + 1 else b""
-    return Origin(headers[ID_PLACE][1].decode(), source.decode(), Cause(int(batch), int(index)), trace)
+    try:
+        return Origin(headers[ID_PLACE][1].decode(), source.decode(), Cause(int(batch), int(index)), trace)
+    except ValueError:
+        return Origin(f"{record.topic}/{record.partition}/{record.offset}", "", None, trace)
 
 
 def pack(said: Sequence[Said], at: int) -> bytes:

@@ -3,6 +3,7 @@
 Fault
 ├── PeerFault      they are wrong: the message is set aside with the reason and acknowledged
 ├── WorldFault     the world is away: the same delivery is tried again, within a bound
+│   ├── Held       another owner's lease on the shard still runs: wait, or take it for Fenced when it was ours
 │   └── Fenced     another owner took the shard over: this one stops
 └── OwnFault       we are wrong, or what we stand on is not what we left: stop, acknowledge nothing
 """
@@ -25,6 +26,10 @@ class PeerFault(Fault):
 
 class WorldFault(Fault):
     """Kafka or PostgreSQL cannot be reached or did not answer in time."""
+
+
+class Held(WorldFault):
+    """Another owner's lease on the shard still runs."""
 
 
 class Fenced(WorldFault):

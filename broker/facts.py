@@ -63,12 +63,14 @@ class Facts:
         for key in missing:
             index[key] = {}
         key_of, lookup_of = KEY_OF[kind], LOOKUP_OF[kind, lookup]
+        known = self._rows.setdefault(kind, {})
+        written, removed = self._written.get(kind, {}), self._removed.get(kind, {})
         for row in await self._transaction.find(kind, lookup, missing):
-            index[lookup_of(row)][key_of(row)] = row
-        for key in self._removed.get(kind, {}):
-            for rows in index.values():
-                rows.pop(key, None)
-        for key, row in self._written.get(kind, {}).items():
+            key = key_of(row)
+            # What the batch has changed may have left this look-up key since.
+            if key not in written and key not in removed:
+                index[lookup_of(row)][key] = known[key] = row
+        for key, row in written.items():
             if lookup_of(row) in index:
                 index[lookup_of(row)][key] = row
 
@@ -93,28 +95,30 @@ class Facts:
         for row in decision.write:
             kind = type(row)
             key = KEY_OF[kind](row)
-            self._rows.setdefault(kind, {})[key] = row
+            self._replace(kind, key, row)
             self._written.setdefault(kind, {})[key] = row
             if kind in self._removed:
                 self._removed[kind].pop(key, None)
-            self._reindex(kind, key, row)
         for row in decision.remove:
             kind = type(row)
             key = KEY_OF[kind](row)
-            self._rows.setdefault(kind, {})[key] = None
+            self._replace(kind, key, None)
             self._removed.setdefault(kind, {})[key] = None
             if kind in self._written:
                 self._written[kind].pop(key, None)
-            self._reindex(kind, key, None)
 
-    def _reindex(self, kind: type[Any], key: Key, row: Any) -> None:
+    def _replace(self, kind: type[Any], key: Key, row: Any) -> None:
+        rows = self._rows.setdefault(kind, {})
+        before = rows.get(key)
+        rows[key] = row
         for lookup in TABLE_OF[kind].lookups:
             index = self._found.get((kind, lookup))
             if not index:
                 continue
-            for rows in index.values() if row is None else ():
-                rows.pop(key, None)
-            if row is not None and (found := index.get(LOOKUP_OF[kind, lookup](row))) is not None:
+            lookup_of = LOOKUP_OF[kind, lookup]
+            if before is not None and (left := index.get(lookup_of(before))) is not None:
+                left.pop(key, None)
+            if row is not None and (found := index.get(lookup_of(row))) is not None:
                 found[key] = row
 
     async def flush(self) -> None:

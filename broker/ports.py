@@ -115,8 +115,8 @@ class Store(Protocol):
     """PostgreSQL, as the runtime sees it."""
 
     async def claim(self, service: str, shard: int, owner: str, now: int, lease_ms: int) -> Claim:
-        """The caller owns the shard: the epoch has grown, so no earlier owner can commit any more. WorldFault while
-        another owner's lease runs; a returning owner of the same name does not wait."""
+        """The caller owns the shard: the epoch has grown, so no earlier owner can commit any more. Held while another
+        owner's lease runs; a returning owner of the same name does not wait."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commits on leaving without an exception. WorldFault when the result is unknown: claim again, then look."""

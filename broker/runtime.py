@@ -25,7 +25,7 @@ import structlog
 
 from broker.decision import Decision
 from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
-from broker.errors import Fenced, OwnFault, PeerFault, WorldFault
+from broker.errors import Fenced, Held, OwnFault, PeerFault, WorldFault
 from broker.facts import Facts
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
 from broker.rules.identity import derived_id
@@ -122,8 +122,9 @@ class Worker:
                 raise
             except WorldFault as fault:
                 now = self._clock.now_ms()
-                away_since = away_since or now
-                EVENT.warning("world_away", service=self.service.name, shard=self.shard, reason=str(fault))
+                if away_since is None:
+                    away_since = now
+                    EVENT.warning("world_away", service=self.service.name, shard=self.shard, reason=str(fault))
                 if now - away_since > self.limits.patience_seconds * 1000:
                     raise
                 await asyncio.sleep(self.limits.retry_seconds)
@@ -155,7 +156,13 @@ class Worker:
 
     async def _claim(self) -> Claim:
         lease_ms = int(self.limits.lease_seconds * 1000)
-        return await self._store.claim(self.service.name, self.shard, self.owner, self._clock.now_ms(), lease_ms)
+        try:
+            return await self._store.claim(self.service.name, self.shard, self.owner, self._clock.now_ms(), lease_ms)
+        except Held as fault:
+            if self._epoch:
+                # It was ours, and while we were away another owner took it over.
+                raise Fenced(str(fault)) from None
+            raise
 
     async def _serve_until_fault(self) -> None:
         tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._deliver())]

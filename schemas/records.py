@@ -1946,7 +1946,7 @@ CODERS: tuple[Any, ...] = (
         "institution.{institution_code}.copies",
         "integrated_number",
     ),
-    (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_confirmed", "exchange_id"),
+    (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_decided", "exchange_id"),
     (
         HoldDeadlinePassed,
         _read_hold_deadline_passed,
@@ -1954,7 +1954,7 @@ CODERS: tuple[Any, ...] = (
         "timers.hold_deadline_passed",
         "exchange_id",
     ),
-    (HoldRefused, _read_hold_refused, _write_hold_refused, "operations.hold_refused", "exchange_id"),
+    (HoldRefused, _read_hold_refused, _write_hold_refused, "operations.hold_decided", "exchange_id"),
     (
         IdentityConfirmed,
         _read_identity_confirmed,

@@ -1,83 +1,77 @@
-"""The `chukan` command: one function a verb. The only place where adapters, services and settings meet."""
+"""The `chukan` command: its verbs put together, and what a fault becomes. The only place where everything meets."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from broker import config as settings
-from broker import logs
 from broker.embedded.errors import EmbeddedError
 from broker.errors import ConfigurationFault, Fault, WorldFault
-from services import processes
-from services.assembly import NAMES
-from services.installation import Installation
-from services.up import up as run_up
-from services.world import Plan
+from services.cli import (
+    audit,
+    demo,
+    holds,
+    inquiries,
+    lists,
+    machine,
+    records,
+    schemas,
+    system,
+    terminal,
+    topics,
+    world,
+)
+from services.cli.options import example
+from services.client import NotHeard
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help="自治体中間サーバー・情報提供ネットワークシステム"
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="自治体中間サーバー・情報提供ネットワークシステム / intermediate server and national network",
+)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.command("up", epilog=example("chukan up --data-dir ~/chukan"))(system.up)
+app.command("init", epilog=example("chukan init --data-dir /data --admin-mechanism PLAIN"))(system.init)
+app.command("run", epilog=example("chukan run network provision --shards 0"))(system.run)
+app.command("doctor", epilog=example("chukan doctor --data-dir ~/chukan"))(machine.doctor)
+app.add_typer(world.app, name="world")
+app.add_typer(inquiries.app, name="inquiry")
+app.add_typer(inquiries.copies, name="copy")
+app.add_typer(holds.app, name="hold")
+app.add_typer(lists.app, name="list")
+app.add_typer(records.app, name="records")
+app.add_typer(audit.app, name="audit")
+app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
+app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
+app.add_typer(schemas.app, name="schemas")
+app.add_typer(machine.config, name="config")
+
+FAULTS: tuple[tuple[type[BaseException], int, str], ...] = (
+    (ConfigurationFault, terminal.CONFIGURATION, "設定の誤り / configuration"),
+    (NotHeard, terminal.TIME_LIMIT, "時間切れ / time limit"),
+    (WorldFault, terminal.UNREACHABLE, "接続できません / unreachable"),
+    (EmbeddedError, terminal.UNREACHABLE, "起動できません / cannot start"),
+    (Fault, terminal.CHECK_FAILED, "障害 / fault"),
 )
 
 
-def loaded(data_dir: Path | None = None) -> settings.Config:
-    """The effective settings, logs set up."""
-    config = settings.load(flags={"data_dir": str(data_dir) if data_dir else None}).config
-    logs.set_up(config.log_level)
-    return config
-
-
-def default_data_dir() -> Path:
-    """Where an installation lies when nobody says otherwise."""
-    return Path.home() / ".local" / "state" / "chukan"
-
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="設置先ディレクトリ / directory of the installation")]
-
-
-@app.command()
-def up(
-    data_dir: DataDir = None,
-    institutions: Annotated[int, typer.Option(help="機関数 / institutions in a new world")] = 6,
-    residents: Annotated[int, typer.Option(help="住民数 / residents in a new world")] = 600,
-    seed: Annotated[int, typer.Option(help="乱数の種 / seed of a new world")] = 1,
-    layout: Annotated[str, typer.Option(help="packed: 分割ごと / separate: サービスごとに1プロセス")] = "packed",
-) -> None:
-    """Kafka・PostgreSQL・全サービスを起動する / start everything, until SIGTERM."""
-    config = loaded(data_dir)
-    installation = Installation(Path(config.data_dir) if config.data_dir else default_data_dir(), config)
-    plan = Plan(seed=seed, institutions=institutions, residents=residents, at=processes.SystemClock().now_ms())
-    raise typer.Exit(run_up(installation, plan, layout, lambda line: print(line, flush=True)))  # noqa: T201
-
-
-@app.command()
-def run(
-    services: Annotated[list[str], typer.Argument(help="サービス名 / " + ", ".join(NAMES))],
-    shards: Annotated[str, typer.Option(help="担当する分割、例 0,1 / shards to serve; default: all")] = "",
-    ready_file: Annotated[str, typer.Option(help="準備完了時に書くファイル / written once everything serves")] = "",
-) -> None:
-    """設定された Kafka と PostgreSQL の上でサービスを動かす / run services on any Kafka and PostgreSQL."""
-    config = loaded()
-    mine = [int(one) for one in shards.split(",") if one] or list(range(config.shards))
-    raise typer.Exit(processes.run(config, services, mine, ready_file))
+def judged(fault: BaseException) -> tuple[int, str]:
+    """The exit code of a fault and the line it is told in."""
+    for kind, code, words in FAULTS:
+        if isinstance(fault, kind):
+            return code, f"{words}: {fault}"
+    raise fault
 
 
 def main() -> None:
     """Run the command; faults become one line and an exit code."""
     try:
         app()
-    except ConfigurationFault as fault:
-        sys.stderr.write(f"設定の誤り / configuration: {fault}\n")
-        sys.exit(3)
-    except (WorldFault, EmbeddedError) as fault:
-        sys.stderr.write(f"接続できません / unreachable: {fault}\n")
-        sys.exit(4)
-    except Fault as fault:
-        sys.stderr.write(f"障害 / fault: {fault}\n")
-        sys.exit(1)
+    except (Fault, EmbeddedError) as fault:
+        code, line = judged(fault)
+        terminal.talk(line)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from broker.envelope import CONTENT_TYPE, TYPE_PREFIX, iso_time
 from broker.rules import numbers
 from broker.rules.identity import derived_id, exchange_id, local_time, serial_number
 from broker.rules.reasons import REASONS
+from broker.keys import MASTER_BYTES, Keys
 from broker.service import Service
 from broker.topics import SHARED, Topics
 from schemas.codec import SCHEMAS, TOPIC, TYPES
+from services.assembly import assemble
 
 DEFAULT_PARTITIONS = Config().shards
 BINDING_VERSION = "0.5.0"
@@ -417,10 +419,23 @@ def rendered(partitions: int, services: Sequence[Service]) -> str:
     return json.dumps(document(partitions, services), ensure_ascii=False, indent=1) + "\n"
 
 
-def main(partitions: int = DEFAULT_PARTITIONS, services: Sequence[Service] = ()) -> int:
+class _NoRandomness:
+    """What is declared does not depend on chance."""
+
+    def bytes(self, count: int) -> bytes:
+        """See `broker.ports.Randomness`."""
+        return bytes(count)
+
+
+def declared() -> tuple[Service, ...]:
+    """Every service of an installation, as it is declared; on keys that open nothing."""
+    return tuple(assemble(Keys(bytes(MASTER_BYTES)), _NoRandomness()).values())
+
+
+def main() -> int:
     """Write schemas/asyncapi.json."""
     path = Path(schemas.__file__).parent / "asyncapi.json"
-    path.write_text(rendered(partitions, services), encoding="utf-8")
+    path.write_text(rendered(DEFAULT_PARTITIONS, declared()), encoding="utf-8")
     return 0
 
 

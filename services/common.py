@@ -12,10 +12,11 @@ from broker.rules.numbers import is_institution_code
 from broker.service import Context
 from broker.tables import Institution
 from broker.topics import lane_of
-from schemas.codec import encode
+from schemas.codec import MAXIMUM_MESSAGE_BYTES, encode
 from schemas.records import Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
 
-ENTRIES_AT_MOST = 200  # in one message, so that its size stays far below the limit
+ENTRIES_AT_MOST = 200  # records in one message
+BODIES_AT_MOST = MAXIMUM_MESSAGE_BYTES // 2  # bytes of records in one message: a record names as many items as it likes
 
 
 class InForce(Protocol):
@@ -69,6 +70,19 @@ def entry_of(record: ProvisionRecorded) -> RecordEntry:
     )
 
 
+def parted(entries: Sequence[RecordEntry]) -> list[list[RecordEntry]]:
+    """The entries in parts that fit in a message, their order kept."""
+    parts: list[list[RecordEntry]] = [[]]
+    size = 0
+    for entry in entries:
+        if parts[-1] and (len(parts[-1]) == ENTRIES_AT_MOST or size + len(entry.body) > BODIES_AT_MOST):
+            parts.append([])
+            size = 0
+        parts[-1].append(entry)
+        size += len(entry.body)
+    return parts
+
+
 def submit_records(decisions: Sequence[Decision]) -> Sequence[Decision]:
     """Gather the records that a run of decisions says: one message a lane instead of one a record."""
     lanes: dict[str, list[RecordEntry]] = {}
@@ -81,11 +95,7 @@ def submit_records(decisions: Sequence[Decision]) -> Sequence[Decision]:
             said = tuple(message for message in decision.say if type(message) is not ProvisionRecorded)
             decision = decision._replace(say=said)  # noqa: PLW2901 - the same decision, its records taken out
         closed.append(decision)
-    messages = [
-        RecordsSubmitted(lane, tuple(entries[first : first + ENTRIES_AT_MOST]))
-        for lane, entries in lanes.items()
-        for first in range(0, len(entries), ENTRIES_AT_MOST)
-    ]
+    messages = [RecordsSubmitted(lane, tuple(part)) for lane, entries in lanes.items() for part in parted(entries)]
     if messages:
         closed[-1] = closed[-1]._replace(say=(*closed[-1].say, *messages))
     return closed

@@ -55,6 +55,8 @@ def decide_opened(message: CopyBatchOpened, facts: Facts, context: Context) -> D
     if errors:
         return Decision("batch_refused", (batch_refusal(message, errors),))
     batch = facts.get(CopyBatch, message.institution_code, message.batch_id)
+    if batch is not None and batch.row_count != message.row_count:
+        return Decision("batch_refused", (report(batch, 0, [field_error("batch_id", "DUPLICATE_RECORD_ID")]),))
     if batch is not None:
         return Decision("batch_resumed", (report(batch),))
     batch = CopyBatch(
@@ -168,7 +170,7 @@ def layout_errors(message: CopySubmitted, facts: Facts, today: str) -> list[Fiel
     errors = [
         field_error(f"items[{place}].code", "ITEM_NOT_IN_LAYOUT", code, code)
         for place, code in enumerate(sent)
-        if code not in wanted
+        if code not in wanted or code in sent[:place]
     ]
     errors += [field_error("items", "ITEM_MISSING", code, code) for code in wanted if code not in sent]
     errors += [

@@ -357,7 +357,10 @@ HELD_GRACE_MS = 60_000  # the provider's own expiry comes first
 
 
 def decide_answered(message: ProvisionAnswered, facts: Facts, context: Context) -> Decision:
-    """The provider answered or refused."""
+    """The provider answered or refused. After the end an answer is late or a duplicate, and changes nothing."""
+    row = exchange_of(message.exchange_id, facts)
+    if exchange.after(row.state, exchange.EVENT_OF[message.outcome]) is None:
+        return Decision(exchange.lateness(row.state))
     ending = Ending(
         message.outcome,
         exchange.EVENT_OF[message.outcome],
@@ -370,7 +373,7 @@ def decide_answered(message: ProvisionAnswered, facts: Facts, context: Context) 
         message.non_disclosure_code,
         (message.nearest_row_id, message.nearest_attribute, message.nearest_value),
     )
-    return finished(exchange_of(message.exchange_id, facts), ending, facts, context)
+    return finished(row, ending, facts, context)
 
 
 def decide_deadline_passed(message: InquiryDeadlinePassed, facts: Facts, context: Context) -> Decision:

@@ -28,7 +28,7 @@ from broker.embedded.kafka import STARTS_WITHIN_SECONDS, EmbeddedKafka
 from broker.embedded.postgres import EmbeddedPostgres
 from broker.errors import ConfigurationFault
 from broker.keys import Keys
-from broker.tables import Institution
+from broker.tables import TABLES, Institution
 from broker.topics import Topics
 from services import access
 from services.world import Plan, World
@@ -45,6 +45,7 @@ class Parts:
     admin_user: str
     admin_password: str
     dsn: str
+    admin_mechanism: str = "SCRAM-SHA-512"
 
 
 class Installation:
@@ -76,6 +77,10 @@ class Installation:
     def password(self, user: str) -> str:
         """A Kafka user's password, made at the first use."""
         return secret(self.secrets / f"kafka-{user}")
+
+    def knows(self, user: str) -> bool:
+        """Whether the user's password lies here."""
+        return (self.secrets / f"kafka-{user}").exists()
 
     # ── the plan ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,9 +132,19 @@ class Installation:
             return
         store = PostgresStore(await connect_pool(dsn, 2))
         try:
+            await self._clear_half_a_world(store)
             await create_world(store, world, progress)
         finally:
             await store.close()
+
+    async def _clear_half_a_world(self, store: PostgresStore) -> None:
+        """What a start that was cut short has left behind goes; a database that ever served does not."""
+        if await store.query("select from shards limit 1"):
+            raise ConfigurationFault(
+                f"{self.plan_file} is missing, but services have run on this database: it belongs to the directory it "
+                "was made with"
+            )
+        await store.query(f"truncate {', '.join(table.name for table in TABLES)}")
 
     def set_up_kafka(self, parts: Parts, world: World) -> None:
         """Topics, users and rights."""
@@ -137,7 +152,7 @@ class Installation:
             {
                 "bootstrap.servers": parts.bootstrap,
                 "security.protocol": self.config.kafka_security_protocol,
-                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.mechanism": parts.admin_mechanism,
                 "sasl.username": parts.admin_user,
                 "sasl.password": parts.admin_password,
                 "log_level": 0,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from broker.adapters.postgres import PostgresStore
 from broker.errors import ConfigurationFault, PeerFault
-from broker.rules.permission_list import PermissionList, PermissionListError, diff, from_json, to_json
+from broker.rules.permission_list import PermissionList, PermissionListError, PermissionRow, diff, from_json, to_json
 from broker.tables import Institution, ListCopy, ListDistribution, PermissionListVersion
 from schemas.records import Message, PermissionListDistributed
 from services.network import NETWORK_CODE
@@ -82,7 +82,7 @@ async def version(store: PostgresStore, number: int = 0) -> PermissionList | Non
 
 
 def next_list(text: str, newest: int, now: int) -> PermissionList:
-    """The list in a file's text: as `list show --json` prints it under `list`, version and known_from_ms optional.
+    """The list in a file's text: as `list show --json` prints it, version and known_from_ms optional.
 
     PermissionListError names row and field for anything amiss, a version that does not follow the newest included.
     """
@@ -92,6 +92,9 @@ def next_list(text: str, newest: int, now: int) -> PermissionList:
         raise PermissionListError("", "", f"not JSON: {error}") from None
     if not isinstance(content, dict):
         raise PermissionListError("", "", "must be an object with rows")
+    content = content.get("list", content)  # what `list show --json` prints may be given whole
+    if not isinstance(content, dict):
+        raise PermissionListError("", "list", "must be an object with rows")
     content = {"format": FORMAT, "version": newest + 1, "known_from_ms": now, **content}
     if content["version"] != newest + 1:
         raise PermissionListError("", "version", f"must be {newest + 1}, the one after the newest, or left out")
@@ -132,6 +135,11 @@ async def adopt(store: PostgresStore, row: PermissionListVersion, institutions: 
         await transaction.write(ListCopy, [ListCopy(NETWORK_CODE, row.list_version, now)])
         if due:
             await transaction.write(ListDistribution, due)
+
+
+def to_text(rows: Sequence[PermissionRow]) -> str:
+    """Rows as a file for `list publish` holds them."""
+    return json.dumps({"format": FORMAT, "rows": [row._asdict() for row in rows]}, ensure_ascii=False, indent=1)
 
 
 class Handed(NamedTuple):

@@ -92,7 +92,18 @@ def access_of(config: Config) -> KafkaAccess:
     """How this process reaches Kafka."""
     if not config.kafka_bootstrap:
         raise ConfigurationFault("CHUKAN_KAFKA_BOOTSTRAP is not set")
-    return KafkaAccess(config.kafka_bootstrap, config.kafka_user, config.kafka_password, config.kafka_security_protocol)
+    protocol = config.kafka_security_protocol
+    return KafkaAccess(config.kafka_bootstrap, config.kafka_user, kafka_password(config), protocol)
+
+
+def kafka_password(config: Config) -> str:
+    """The password itself, or what its file holds."""
+    if not config.kafka_password_file:
+        return config.kafka_password
+    try:
+        return Path(config.kafka_password_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationFault(f"CHUKAN_KAFKA_PASSWORD_FILE: {config.kafka_password_file}: {error}") from None
 
 
 def limits_of(config: Config) -> Limits:

@@ -35,7 +35,7 @@ from schemas.records import Message
 from services.access import OPERATIONS
 from services.client import Credentials
 from services.installation import Installation, Parts
-from services.processes import SystemClock, access_of, read_keys
+from services.processes import SystemClock, access_of, kafka_password, read_keys
 from services.world import MOST_INSTITUTIONS
 
 POOL = 4
@@ -50,7 +50,7 @@ class NotRunning(WorldFault):
 
 
 class Running(NamedTuple):
-    """A running installation. `installation` is None when only settings lead to it."""
+    """A running installation. `installation` is None when only settings lead to it, and no directory of it is here."""
 
     config: Config
     parts: Parts
@@ -69,14 +69,14 @@ class Running(NamedTuple):
 
     def access(self, user: str) -> KafkaAccess:
         """A user's way to Kafka; by settings alone there is one user for everything."""
-        if self.installation is None:
+        if self.installation is None or not self.installation.knows(user):
             return access_of(self.config)
         return self.installation.access(self.parts, user)
 
     @property
     def administrator(self) -> KafkaAccess:
-        """Who may read every topic."""
-        if self.installation is None:
+        """Who may read every topic; by settings, whoever they name."""
+        if self.config.kafka_bootstrap == self.parts.bootstrap:
             return access_of(self.config)
         protocol = self.config.kafka_security_protocol
         return KafkaAccess(self.parts.bootstrap, self.parts.admin_user, self.parts.admin_password, protocol)
@@ -166,8 +166,9 @@ def attach(config: Config, directory: Path, *, chosen: bool) -> Running:
     NotRunning when there is none; ConfigurationFault when the settings are half given.
     """
     if not chosen and config.kafka_bootstrap and config.postgres_dsn:
-        parts = Parts(config.kafka_bootstrap, config.kafka_user, config.kafka_password, config.postgres_dsn)
-        return Running(config, parts, "", read_keys(config), None)
+        parts = Parts(config.kafka_bootstrap, config.kafka_user, kafka_password(config), config.postgres_dsn)
+        here = Installation(directory, config) if (directory / "installation.json").exists() else None
+        return Running(config, parts, "", read_keys(config), here)
     try:
         known = json.loads(note_of(directory).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from broker.adapters.kafka import KafkaAccess, abandon, bounded
 from broker.errors import WorldFault
@@ -56,19 +58,18 @@ class TopicReader:
 @asynccontextmanager
 async def reading(access: KafkaAccess, topics: Collection[str] | None = None) -> AsyncIterator[TopicReader]:
     """These topics, or all that the user may see (Kafka's own left out)."""
+    partitions = await asyncio.wait_for(asyncio.to_thread(partitions_of, access), START_SECONDS + 5)
     consumer = AIOKafkaConsumer(
         **access.settings(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
     )
     try:
         async with bounded(START_SECONDS, "starting to read topics"):
             await consumer.start()
-            there = await consumer.topics()
-            wanted = there if topics is None else there & set(topics)
             sources = [
                 TopicPartition(topic, partition)
-                for topic in sorted(wanted)
-                if not topic.startswith("__")
-                for partition in sorted(consumer.partitions_for_topic(topic) or ())
+                for topic, numbers in sorted(partitions.items())
+                if topics is None or topic in topics
+                for partition in numbers
             ]
             consumer.assign(sources)
             first = await consumer.beginning_offsets(sources)
@@ -78,3 +79,27 @@ async def reading(access: KafkaAccess, topics: Collection[str] | None = None) ->
         yield TopicReader(consumer, first, {(one.topic, one.partition): offset for one, offset in ends.items()})
     finally:
         await asyncio.shield(abandon(consumer))
+
+
+def partitions_of(access: KafkaAccess) -> dict[str, list[int]]:
+    """The topics that the user may see and their partitions; Kafka's own are left out. Blocking."""
+    admin = AdminClient(librdkafka(access))
+    try:
+        known = admin.list_topics(timeout=START_SECONDS).topics
+    except KafkaException as error:
+        raise WorldFault(f"Kafka: asking for its topics: {error.args[0].name()}") from None
+    return {name: sorted(topic.partitions) for name, topic in known.items() if not name.startswith("__")}
+
+
+def librdkafka(access: KafkaAccess) -> dict[str, str | int | float | bool]:
+    """The other client library's settings for the same user."""
+    if not access.user:
+        return {"bootstrap.servers": access.bootstrap, "log_level": 0}
+    return {
+        "bootstrap.servers": access.bootstrap,
+        "security.protocol": access.security_protocol,
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": access.user,
+        "sasl.password": access.password,
+        "log_level": 0,
+    }

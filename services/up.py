@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 import structlog
 
+from broker.embedded.directory import ports
+from broker.embedded.errors import EmbeddedError
 from broker.embedded.kafka import STARTS_WITHIN_SECONDS
-from broker.embedded.process import Child, Command
+from broker.embedded.process import Child, Command, log_tail
 from broker.errors import OwnFault
 from services import access, registry, running
 from services.assembly import NAMES
@@ -56,6 +58,20 @@ def roles(shards: int, layout: str) -> list[Role]:
     return [*packed, *(Role(name, (name,), everything, access.user_of(name)) for name in others)]
 
 
+class Restarts:
+    """How often each process was started again within the last minute; too often is a fault."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, list[float]] = {}
+
+    def count(self, name: str, last_words: str) -> None:
+        """One more; OwnFault with the last words when it was one too many."""
+        now = time.monotonic()
+        self._at[name] = [*(at for at in self._at.get(name, ()) if now - at < 60), now]
+        if len(self._at[name]) > RESTARTS_A_MINUTE:
+            raise OwnFault(f"{name} keeps dying:\n{last_words}")
+
+
 class Fleet:
     """The service processes of an installation, started again when they die."""
 
@@ -66,7 +82,7 @@ class Fleet:
         self.parts = parts
         self.roles = roles(installation.config.shards, layout)
         self.children: dict[str, Child] = {}
-        self.restarts: dict[str, list[float]] = {role.name: [] for role in self.roles}
+        self.restarts = Restarts()
         self._extra = extra or {}
         self._stopping = threading.Event()
 
@@ -112,11 +128,7 @@ class Fleet:
             child = self.children[role.name]
             if child.returncode is None or self._stopping.is_set():
                 continue
-            now = time.monotonic()
-            restarts = [*(at for at in self.restarts[role.name] if now - at < 60), now]
-            self.restarts[role.name] = restarts
-            if len(restarts) > RESTARTS_A_MINUTE:
-                raise OwnFault(f"{role.name} keeps dying:\n{child.log_tail()}")
+            self.restarts.count(role.name, child.log_tail())
             EVENT.warning("process_died", process=role.name, returncode=child.returncode)
             self.start_role(role)
             started.append(role.name)
@@ -181,7 +193,7 @@ class System:
     ) -> None:
         self.installation = installation
         self.embedded = EmbeddedParts(installation.directory, kafka_compiler=kafka_compiler)
-        self.endpoint = SchemaEndpoint(installation.config.registry_host, installation.config.registry_port)
+        self.endpoint: SchemaEndpoint
         self._plan, self._layout, self._extra, self._progress = plan, layout, extra, progress
         self.parts: Parts
         self.world: World
@@ -193,6 +205,7 @@ class System:
         self.parts = self.embedded.start()
         try:
             self.world = self.installation.set_up(self.parts, self._plan, self._progress)
+            self.endpoint = SchemaEndpoint(self.installation.config.registry_host, self._registry_port())
             self.registry = self.endpoint.start()
             self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra)
             self.fleet.start()
@@ -201,6 +214,11 @@ class System:
             self.stop()
             raise
         return self
+
+    def _registry_port(self) -> int:
+        """The port that is wanted, or the one of the last start; asked for once the directory is ours alone."""
+        wanted = self.installation.config.registry_port
+        return wanted or ports(self.installation.directory / "ports.json", ("registry",))["registry"]
 
     def ready_line(self) -> str:
         """The one line of JSON that says where everything is; no secret in it."""
@@ -222,7 +240,8 @@ class System:
         try:
             if hasattr(self, "fleet"):
                 self.fleet.stop()
-            self.endpoint.stop()
+            if hasattr(self, "endpoint"):
+                self.endpoint.stop()
         finally:
             self.embedded.stop()
 
@@ -247,14 +266,20 @@ def up(installation: Installation, plan: Plan, layout: str, say: Callable[[str],
 
 
 def restart_dead_parts(system: System) -> Sequence[str]:
-    """Kafka or PostgreSQL that has died is started again on its directory; the names of those."""
+    """Kafka or PostgreSQL that has died is started again on its directory; the names of those.
+
+    One that does not come up is tried again at the next look: it may have died once more while it started.
+    """
     restarted = []
-    if not system.embedded.postgres.is_running:
-        EVENT.warning("process_died", process="postgres")
-        system.embedded.postgres.restart()
-        restarted.append("postgres")
-    if not system.embedded.kafka.is_running:
-        EVENT.warning("process_died", process="kafka")
-        system.embedded.kafka.restart()
-        restarted.append("kafka")
+    for name, part in (("postgres", system.embedded.postgres), ("kafka", system.embedded.kafka)):
+        if part.is_running:
+            continue
+        EVENT.warning("process_died", process=name)
+        system.fleet.restarts.count(name, log_tail(part.log, 15))
+        try:
+            part.restart()
+        except EmbeddedError as fault:
+            EVENT.error("restart_failed", process=name, reason=str(fault))
+            continue
+        restarted.append(name)
     return restarted

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Any
 
-from broker.errors import Fenced, OwnFault, WorldFault
+from broker.errors import Fenced, Held, OwnFault, WorldFault
 from broker.facts import KEY_OF, LOOKUP_OF
 from broker.ports import Advance, Claim, Delivered, Log, Outgoing, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES
@@ -50,6 +50,7 @@ class MemoryLog:
     def __init__(self, broker: MemoryBroker, weather: Weather = fair) -> None:
         self.broker = broker
         self._weather = weather
+        self._started = False
         self._next: dict[Source, int] = {}
         self._arrival: asyncio.Future[None] | None = None
 
@@ -63,6 +64,7 @@ class MemoryLog:
                 raise OwnFault(
                     f"{source[0]}/{source[1]} ends at {end}, below the next offset {offset}: its tail is lost"
                 )
+        self._started = True
         self._next = dict(positions)
         for source in positions:
             self.broker.readers[source].append(self)
@@ -70,6 +72,7 @@ class MemoryLog:
     async def fetch(self, maximum: int, wait_seconds: float) -> list[Delivered]:
         """See `Log.fetch`."""
         await self._weather("fetch")
+        self._must_be_started()
         found = self._take(maximum)
         if not found:
             await self._wait(wait_seconds)
@@ -104,10 +107,15 @@ class MemoryLog:
 
     async def publish(self, batch: Sequence[Outgoing]) -> None:
         """See `Log.publish`: one record after the other, so that a fault leaves a prefix appended."""
+        self._must_be_started()
         for message in batch:
             await self._weather("publish")
             self.broker.append(message)
         await self._weather("published")
+
+    def _must_be_started(self) -> None:
+        if not self._started:
+            raise WorldFault("the log is not started")
 
     async def acknowledge(self, positions: Mapping[Source, int]) -> None:
         """See `Log.acknowledge`."""
@@ -116,6 +124,7 @@ class MemoryLog:
         """See `Log.stop`."""
         for source in self._next:
             self.broker.readers[source].remove(self)
+        self._started = False
         self._next = {}
 
 
@@ -172,7 +181,7 @@ class MemoryStore:
         await self._weather("claim")
         state = self.shards[service, shard]
         if state.owner not in ("", owner) and state.lease_until > now:
-            raise WorldFault(f"{service}/{shard} is held by {state.owner}")
+            raise Held(f"{service}/{shard} is held by {state.owner}")
         state.epoch += 1
         state.owner, state.lease_until = owner, now + lease_ms
         return Claim(state.epoch, state.batch, dict(state.positions), tuple(sorted(state.outbox.items())))

@@ -17,11 +17,13 @@ from typing import Any
 
 import asyncpg
 
-from broker.errors import Fenced, OwnFault, WorldFault
+from broker.errors import Fenced, Held, OwnFault, WorldFault
 from broker.ports import Advance, Cause, Claim, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES, Table
 
 CALL_SECONDS = 30.0
+STREAM_ROWS = 5_000  # in one batch of a streamed result
+IDLE_SECONDS = 5  # no owner thinks so long inside a transaction: one that stands still must let go of its locks
 
 
 def load_queries() -> dict[str, str]:
@@ -35,6 +37,7 @@ def load_queries() -> dict[str, str]:
 
 
 QUERIES = load_queries()
+EMPTY_COLUMNS: tuple[list[Any], ...] = ([], [], [], [])
 
 
 class Statements:
@@ -121,6 +124,7 @@ async def connect_pool(dsn: str, size: int) -> asyncpg.Pool[asyncpg.Record]:
                 # Every statement goes by a key: with fresh tables and no statistics yet, the planner must not scan.
                 server_settings={
                     "application_name": "chukan",
+                    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
                     "enable_seqscan": "off",
                     "enable_hashjoin": "off",
                     "enable_mergejoin": "off",
@@ -180,7 +184,7 @@ class PostgresStore:
             row = await connection.fetchrow(QUERIES["claim_shard"], service, shard, owner, now + lease_ms, now)
             if row is None:
                 holder = await connection.fetchval(QUERIES["shard_owner"], service, shard)
-                raise WorldFault(f"{service}/{shard} is held by {holder}")
+                raise Held(f"{service}/{shard} is held by {holder}")
             positions = await connection.fetch(QUERIES["shard_positions"], service, shard)
             outbox = await connection.fetch(QUERIES["shard_outbox"], service, shard)
         return Claim(
@@ -234,6 +238,7 @@ class PostgresStore:
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            await connection.execute(QUERIES["read_patiently"])
             yield PostgresSnapshot(connection, self._reached)
 
 
@@ -246,11 +251,15 @@ class PostgresTransaction:
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.rows`."""
+        if not keys:
+            return []
         found = await self._connection.fetch(STATEMENTS[kind].rows, *_columns(keys))
         return [_row(kind, record) for record in found]
 
     async def find(self, kind: type[Any], lookup: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.find`."""
+        if not keys:
+            return []
         found = await self._connection.fetch(STATEMENTS[kind].find[lookup], *_columns(keys))
         return [_row(kind, record) for record in found]
 
@@ -265,21 +274,23 @@ class PostgresTransaction:
 
     async def advance(self, advance: Advance) -> None:
         """See `Transaction.advance`."""
-        call, shard = self._connection, (advance.service, advance.shard)
-        held = await call.fetchval(QUERIES["advance_shard"], *shard, advance.epoch, advance.batch, advance.lease_until)
+        held = await self._connection.fetchval(
+            QUERIES["advance"],
+            advance.service,
+            advance.shard,
+            advance.epoch,
+            advance.batch,
+            advance.lease_until,
+            *(_columns(_plain(advance.positions)) or EMPTY_COLUMNS),
+            advance.outbox,
+            list(advance.published),
+        )
         if held is None:
             raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")
-        if advance.positions:
-            topics, partitions, offsets, seen = zip(*_plain(advance.positions), strict=True)
-            await call.execute(QUERIES["advance_positions"], *shard, topics, partitions, offsets, seen)
-        if advance.outbox:
-            await call.execute(QUERIES["add_outbox"], *shard, advance.batch, advance.outbox)
-        if advance.published:
-            await call.execute(QUERIES["remove_outbox"], *shard, list(advance.published))
 
 
 class PostgresSnapshot(PostgresTransaction):
-    """A transaction that only reads, for tools that look at everything."""
+    """A transaction that only reads: what a report sees is one moment of the installation."""
 
     async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Rows of a reading statement."""
@@ -287,25 +298,22 @@ class PostgresSnapshot(PostgresTransaction):
         return found
 
     async def select(self, kind: type[Any], statement: str, *values: Any) -> list[Any]:
-        """Rows of a table, by a statement that gives its columns in any order."""
-        return [kind(**record) for record in await self.query(statement, *values)]
+        """Whole rows of a table."""
+        return [_row(kind, record) for record in await self.query(statement, *values)]
 
-    async def stream(
-        self, statement: str, *values: Any, rows: int = 1000
-    ) -> AsyncGenerator[list[asyncpg.Record], None]:
-        """The rows of a reading statement, so many at a time."""
+    async def stream(self, statement: str, *values: Any) -> AsyncGenerator[list[asyncpg.Record], None]:
+        """Rows in batches, for results that need not fit memory."""
         cursor = await self._connection.cursor(statement, *values)
-        while batch := await cursor.fetch(rows, timeout=CALL_SECONDS * 10):
+        while batch := await cursor.fetch(STREAM_ROWS, timeout=CALL_SECONDS):
             yield batch
 
     async def tables(self) -> list[str]:
-        """The names of all tables of the database, ours or not."""
+        """The names of all tables of the database, ours or not, as they may stand in a statement."""
         return [record["name"] for record in await self.query(QUERIES["table_names"])]
 
     async def every_row(self, table: str) -> AsyncGenerator[list[asyncpg.Record], None]:
-        """Everything in a table."""
-        name = await self._connection.fetchval(QUERIES["quoted_name"], table)
-        async for batch in self.stream(f"select * from {name}"):  # noqa: S608 - quoted by the server
+        """Everything in a table of `tables`."""
+        async for batch in self.stream(f"select * from {table}"):  # noqa: S608 - quoted by the server
             yield batch
 
 

@@ -19,33 +19,34 @@ select topic, partition, next_offset, seen::text as seen from positions where se
 -- Batches that were committed and perhaps not published, oldest first.
 select batch, body from outbox where service = $1 and shard = $2 order by batch
 
--- name: advance_shard
--- The guard of a batch: no row changes when another owner has the shard.
-update shards set batch = $4, lease_until = $5 where service = $1 and shard = $2 and epoch = $3 returning batch
+-- name: advance
+-- A batch's bookkeeping in one statement. The first part is its guard: it finds no row, and so nothing happens, when
+-- another owner has the shard.
+with held as (
+    update shards set batch = $4, lease_until = $5 where service = $1 and shard = $2 and epoch = $3 returning batch
+), moved as (
+    insert into positions (service, shard, topic, partition, next_offset, seen)
+    select $1, $2, one.* from unnest($6::text[], $7::integer[], $8::bigint[], $9::jsonb[]) as one, held
+    on conflict (service, topic, partition) do update
+    set next_offset = excluded.next_offset, seen = excluded.seen, shard = excluded.shard
+), added as (
+    insert into outbox (service, shard, batch, body)
+    select $1, $2, $4, $10::bytea from held where length($10::bytea) > 0
+), removed as (
+    delete from outbox
+    where service = $1 and shard = $2 and batch = any($11::bigint[]) and exists (select from held)
+)
+select batch from held
 
--- name: advance_positions
--- Where the shard stands after the batch.
-insert into positions (service, shard, topic, partition, next_offset, seen)
-select $1, $2, * from unnest($3::text[], $4::integer[], $5::bigint[], $6::jsonb[])
-on conflict (service, topic, partition) do update
-set next_offset = excluded.next_offset, seen = excluded.seen, shard = excluded.shard
-
--- name: add_outbox
--- What the batch says, kept until it is known to be out.
-insert into outbox (service, shard, batch, body) values ($1, $2, $3, $4)
-
--- name: remove_outbox
--- What is out needs no keeping.
-delete from outbox where service = $1 and shard = $2 and batch = any($3::bigint[])
 
 -- name: table_names
--- Every table of the schema, for the scan.
-select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+-- Every table of the schema, for the scan, quoted where it must be.
+select quote_ident(c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = current_schema() and c.relkind in ('r', 'p') order by c.relname
 
--- name: quoted_name
--- A table's name as it may stand in a statement.
-select quote_ident($1)
+-- name: read_patiently
+-- A report thinks longer between two statements than a service may; it holds no locks.
+set local idle_in_transaction_session_timeout = '300s'
 
 -- name: exchange_ids_after
 -- The next exchanges in the order of their ids, for the audit's slices.
@@ -110,3 +111,7 @@ select * from institutions order by institution_code limit $1
 -- name: list_versions
 -- The permission list in all its versions.
 select * from permission_list_versions order by list_version limit $1
+
+-- name: owners_of_codes
+-- Whose these linkage codes are.
+select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])

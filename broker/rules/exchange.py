@@ -110,6 +110,11 @@ def after(state: str, event: Event) -> State | None:
     return TRANSITIONS.get(State(state), {}).get(event)
 
 
+def lateness(state: str) -> str:
+    """What an answer is that finds no way on: `late_answer` after expiry or withdrawal, else `duplicate_answer`."""
+    return "late_answer" if state in (State.EXPIRED, State.CANCELLED) else "duplicate_answer"
+
+
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    [*] --> CODE_RESOLVED"]

@@ -198,7 +198,8 @@ def _errors_in_items(message: CopySubmitted) -> list[FieldError]:
 
 
 def _period(field: str, first: str, last: str) -> list[FieldError]:
-    return [field_error(field, "DATE_RANGE")] if first and last and first > last else []
+    both = _is_date(first) and _is_date(last)
+    return [field_error(field, "DATE_RANGE")] if both and first > last else []
 
 
 def echoed(record_id: str) -> str:

@@ -1,0 +1,1 @@
+"""Proving from the records: recomputing everything they claim."""

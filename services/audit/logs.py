@@ -1,0 +1,141 @@
+"""One institution's Merkle log, read from its first record to its last: is it whole, and is it what was signed?
+
+Owns the recomputation of leaves, roots, sequences and signatures. Pure: rows in, violations out; memory grows with the
+counterparts of a log, not with its records. Every hash is computed anew from the record's bytes; a stored hash is only
+compared (RFC 9162 section 2.1, C2SP checkpoints).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from broker.rules import checkpoint, merkle
+from broker.rules.checks import Violation
+from broker.rules.leaves import leaf_of, origin_of_log
+from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from schemas.codec import Undecodable, decode
+from schemas.records import ProvisionRecorded
+
+LEAVES = "leaves_cover_records"
+GAPS = "logs_without_gaps"
+ROOTS = "checkpoints_match"
+SIGNATURES = "checkpoints_signed"
+HEADS = "heads_match"
+NAMES = (LEAVES, GAPS, ROOTS, SIGNATURES, HEADS)
+
+
+class LogAuditor:
+    """Feed it a log's rows in order, then `finish`. `found`: what is not as it must be; `looked_at`: how much was."""
+
+    def __init__(self, owner: str, public_key: Ed25519PublicKey, checkpoints: Sequence[Checkpoint]) -> None:
+        self.owner = owner
+        self.found: list[Violation] = []
+        self.looked_at: Counter[str] = Counter()
+        self._frontier = merkle.EMPTY_FRONTIER
+        self._expected = 0
+        self._signed = 0
+        self._pairs: dict[str, int] = defaultdict(int)
+        self._waiting: dict[int, bytes] = {}
+        for one in checkpoints:
+            self._open(one, public_key)
+
+    @property
+    def size(self) -> int:
+        """How many records were seen."""
+        return self._frontier.size
+
+    @property
+    def signed(self) -> int:
+        """The size that the newest good checkpoint covers."""
+        return self._signed
+
+    def feed(self, rows: Sequence[LogRecord]) -> None:
+        """The next rows of the log."""
+        fresh: list[bytes] = []
+        for row in rows:
+            self._look_at(row)
+            fresh.append(leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body))
+            if self._frontier.size + len(fresh) in self._waiting:
+                self._grow(fresh)
+                fresh = []
+        self._grow(fresh)
+
+    def finish(self, head: LogHead | None, pairs: Sequence[PairHead]) -> None:
+        """The log is over: does it end where its heads say, and does anything signed lie beyond?"""
+        size = head.size if head else 0
+        self.looked_at[HEADS] += 1
+        if size != self.size:
+            self._say(GAPS, self.owner, f"{self.size} records, the head says {size}")
+        elif head is not None and head.frontier != merkle.to_bytes(self._frontier):
+            self._say(HEADS, self.owner, "the head stands on other records than there are")
+        told = {pair.counterpart: pair.last for pair in pairs}
+        for counterpart in sorted(told.keys() | self._pairs.keys()):
+            if self._pairs.get(counterpart, 0) != told.get(counterpart, 0):
+                text = f"{self._pairs.get(counterpart, 0)} records, the pair's head says {told.get(counterpart, 0)}"
+                self._say(GAPS, f"{self.owner}/{counterpart}", text)
+        for beyond in sorted(self._waiting):
+            self._say(ROOTS, f"{self.owner}@{beyond}", f"signed over {beyond} records, there are {self.size}")
+
+    # ── one row ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _look_at(self, row: LogRecord) -> None:
+        place = f"{self.owner}/{row.sequence}"
+        self.looked_at[LEAVES] += 1
+        self.looked_at[GAPS] += 1
+        if row.leaf != leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body):
+            self._say(LEAVES, place, f"{row.exchange_id}: the leaf is of something else")
+        self._look_into(row, place)
+        expected = self._expected
+        if row.sequence != expected:
+            self._say(GAPS, place, f"record {expected} comes next; record {row.sequence} does")
+        self._expected = row.sequence + 1
+        last = self._pairs[row.counterpart]
+        if row.pair_sequence != last + 1:
+            text = f"{row.counterpart}: number {last + 1} comes next; number {row.pair_sequence} does"
+            self._say(GAPS, place, text)
+        self._pairs[row.counterpart] = row.pair_sequence
+
+    def _look_into(self, row: LogRecord, place: str) -> None:
+        try:
+            record = decode(row.body)
+        except Undecodable as error:
+            self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule})")
+            return
+        names = (row.institution_code, row.exchange_id, row.party)
+        if not isinstance(record, ProvisionRecorded):
+            self._say(LEAVES, place, f"{row.exchange_id}: a {type(record).__name__} is no record")
+        elif names != (record.institution_code, record.exchange_id, record.party.value):
+            self._say(LEAVES, place, f"{row.exchange_id}: the row names another record than it holds")
+
+    # ── trees and signatures ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, one: Checkpoint, public_key: Ed25519PublicKey) -> None:
+        place = f"{self.owner}@{one.size}"
+        origin = origin_of_log(self.owner)
+        self.looked_at[SIGNATURES] += 1
+        try:
+            told = checkpoint.verify(one.note, origin, public_key)
+        except checkpoint.CheckpointError as error:
+            self._say(SIGNATURES, place, str(error))
+            return
+        if (told.origin, told.size) != (origin, one.size):
+            self._say(SIGNATURES, place, f"the note is of {told.origin} at {told.size}")
+            return
+        self._waiting[one.size] = told.root
+
+    def _grow(self, fresh: Sequence[bytes]) -> None:
+        self._frontier = merkle.append_all(self._frontier, fresh)
+        told = self._waiting.pop(self._frontier.size, None)
+        if told is None:
+            return
+        self.looked_at[ROOTS] += 1
+        if merkle.root_of(self._frontier) == told:
+            self._signed = self._frontier.size
+        else:
+            self._say(ROOTS, f"{self.owner}@{self._frontier.size}", "signed over other records than there are")
+
+    def _say(self, check: str, subject: str, text: str) -> None:
+        self.found.append(Violation(check, subject, text))

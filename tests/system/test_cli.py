@@ -1,0 +1,338 @@
+"""Each verb against one running installation, as it is typed: what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from broker.config import Config
+from broker.rules import numbers
+from services.installation import Installation
+from services.world import HOUSEHOLD, LOCAL_TAX, VACCINATION, Resident, World
+
+LIMIT_SECONDS = 90
+RESIDENTS = 60
+
+
+class Typed:
+    """A running installation and the verbs typed at it."""
+
+    def __init__(self, directory: Path, registry: str) -> None:
+        self.directory = directory
+        self.registry = registry
+        installation = Installation(directory, Config())
+        plan = installation.plan()
+        assert plan is not None
+        self.world = World(plan, installation.keys)
+        self._next = 0
+
+    def resident(self) -> Resident:
+        """Somebody no test has used yet."""
+        self._next += 1
+        assert self._next <= RESIDENTS
+        return self.world.resident(self._next - 1)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What the verb printed; an assertion when it ended with another code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "services", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "CHUKAN_DATA_DIR": str(self.directory), "NO_COLOR": "1", "CI": "1"},
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """The object the verb printed with --json."""
+        found: dict[str, Any] = json.loads(self.run(*arguments, "--json", code=code))
+        assert found["schema_version"] == 1
+        return found
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """The first kind of an inquiry's answer."""
+        kind: dict[str, Any] = self.json("inquiry", "send", *arguments)["kinds"][0]
+        return kind
+
+    def hold(self, resident: Resident) -> str:
+        """The exchange that waits for a person, about a resident whose copy was just blocked."""
+        self.json("copy", "flag", "--institution", resident.previous, "--person", resident.previous_number)
+        kind = self.ask("--resident", str(resident.number))
+        assert kind["outcome"] == "HELD"
+        return str(kind["exchange_id"])
+
+    def sql(self, statement: str) -> None:
+        """Somebody with the database's password meddles."""
+        note = json.loads((self.directory / "run" / "running.json").read_text(encoding="utf-8"))
+
+        async def meddle() -> None:
+            connection = await asyncpg.connect(note["parts"]["dsn"], timeout=10)
+            try:
+                await connection.execute(statement, timeout=10)
+            finally:
+                await connection.close(timeout=5)
+
+        asyncio.run(meddle())
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typed]:
+    """`chukan up` in the background, ended by SIGTERM."""
+    directory = tmp_path_factory.mktemp("up") / "installation"
+    for place in (directory.parent, *directory.parent.parents[:2]):
+        place.chmod(place.stat().st_mode | 0o111)
+    command = [sys.executable, "-m", "services", "up", "--data-dir", str(directory), "--residents", str(RESIDENTS)]
+    log = directory.parent / "up.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, log.read_text(encoding="utf-8")
+        yield Typed(directory, json.loads(line)["registry"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        code = process.wait(60)
+        process.stdout.close()
+    assert code == 0
+    assert time.monotonic() - started < 25
+    assert not (directory / "run" / "running.json").exists()
+
+
+def test_the_note_is_for_its_owner_alone(typed: Typed) -> None:
+    """The passwords of the running parts lie in a file of mode 0600."""
+    assert (typed.directory / "run" / "running.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_institution_asks_and_reads_the_answer(typed: Typed) -> None:
+    """`inquiry send` with every field given: asked with the institution's own credentials, opened with its own key."""
+    resident = typed.resident()
+    asked = typed.world.inquiry(resident.number, 0)
+    arguments = {
+        "--institution": resident.home,
+        "--person": resident.home_number,
+        "--provider": resident.previous,
+        "--affair": asked.affair_code,
+        "--procedure": asked.procedure_code,
+        "--kind": VACCINATION,
+    }
+    kind = typed.ask(*(word for pair in arguments.items() for word in pair))
+
+    assert kind["outcome"] == "OK"
+    values = {item["code"]: item["value"] for record in kind["records"] for item in record["items"]}
+    assert values == {item.code: item.value for item in typed.world.items_of(resident, VACCINATION)}
+
+
+def test_several_kinds_are_asked_at_once(typed: Typed) -> None:
+    """One inquiry, two kinds, two outcomes: what needs consent is refused alone, with what would have allowed it."""
+    number = str(typed.resident().number)
+    kinds = typed.json("inquiry", "send", "--resident", number, "--kind", HOUSEHOLD, "--kind", LOCAL_TAX)["kinds"]
+    given = typed.json("inquiry", "send", "--resident", number, "--kind", HOUSEHOLD, "--kind", LOCAL_TAX, "--consent")
+
+    assert [kind["outcome"] for kind in kinds] == ["OK", "NOT_PERMITTED"]
+    assert (kinds[1]["nearest_row_id"], kinds[1]["nearest_attribute"]) == ("18-1", "consent_obtained")
+    assert [kind["outcome"] for kind in given["kinds"]] == ["OK", "OK"]
+
+
+def test_an_ill_formed_inquiry_is_told_field_by_field(typed: Typed) -> None:
+    """The message is refused as it stands: the field is named, nothing was started, and the code says so."""
+    resident = typed.resident()
+    found = typed.json("inquiry", "send", "--resident", str(resident.number), "--person", "12", code=1)
+
+    assert found["kinds"][0]["outcome"] == "INVALID"
+    assert found["kinds"][0]["reason_ja"].startswith("integrated_number: ")
+
+
+def test_who_has_no_credentials_cannot_ask(typed: Typed) -> None:
+    """Wrong usage, and the institutions that could ask are named."""
+    typed.run("inquiry", "send", "--institution", "9" * 16, code=2)
+
+
+def test_a_hold_is_listed_shown_and_confirmed(typed: Typed) -> None:
+    """What is shown is what leaves: item by item, and by its digest."""
+    resident = typed.resident()
+    name = typed.hold(resident)
+    listed = {one["exchange_id"]: one for one in typed.json("hold", "list")["holds"]}
+    shown = typed.json("hold", "show", name)
+    done = typed.json("hold", "confirm", name, "--operator", "OP7", "--digest", shown["digest"])
+
+    assert listed[name]["received_at"] < listed[name]["reminder_at"] < listed[name]["expires_at"]
+    assert not listed[name]["reminded"]
+    values = [item["value"] for record in shown["records"] for item in record["items"]]
+    assert values == [item.value for item in typed.world.items_of(resident, VACCINATION)]
+    assert (done["state"], done["outcome"]) == ("CLOSED", "OK")
+    assert name not in typed.run("hold", "list")
+    typed.run("hold", "show", name, code=1)
+
+
+def test_a_hold_is_refused_with_a_reason(typed: Typed) -> None:
+    """The reason stays in the provider's record alone; the inquirer reads that staff refused."""
+    name = typed.hold(typed.resident())
+    done = typed.json("hold", "refuse", name, "--operator", "OP8", "--reason", "protected", "--note", "模擬")
+    kept: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 20
+    while len(kept) < 3 and time.monotonic() < deadline:
+        kept = typed.json("records", "show", name)["records"]
+
+    assert (done["state"], done["outcome"]) == ("CLOSED", "REFUSED")
+    assert {one["party"]: one["hold_reason"] for one in kept} == {
+        "INQUIRER": "NONE",
+        "NETWORK": "NONE",
+        "PROVIDER": "PROTECTED",
+    }
+
+
+def test_a_stale_confirmation_lets_nothing_leave(typed: Typed) -> None:
+    """The copy changed after the operator looked: exit code 1, the hold stays, and what would leave now can be seen."""
+    resident = typed.resident()
+    name = typed.hold(resident)
+    seen = typed.json("hold", "show", name)["digest"]
+    typed.run("copy", "flag", "--institution", resident.previous, "--person", resident.previous_number, "--off")
+    done = typed.json("hold", "confirm", name, "--operator", "OP9", "--digest", seen, code=1)
+    now = typed.json("hold", "show", name)
+
+    assert done["state"] == "STALE"
+    assert done["digest"] == now["digest"] != seen
+    typed.run("hold", "confirm", name, "--operator", "OP9", "--digest", now["digest"])
+
+
+def test_a_list_version_is_published_and_catches_up(typed: Typed) -> None:
+    """What `list show` prints is what `list publish` reads; an institution left behind keeps its version until told."""
+    late = typed.world.attached[0]
+    shown = typed.json("list", "show")
+    before = shown["list_version"]
+    shown["list"]["rows"].append({**shown["list"]["rows"][0], "row_id": "99-1", "spi_name_code": HOUSEHOLD})
+    file = typed.directory.parent / "list.json"
+    file.write_text(json.dumps(shown), encoding="utf-8")
+    done = typed.json("list", "publish", str(file), "--except", late)
+    versions = {one["list_version"]: one for one in typed.json("list", "versions")["versions"]}
+    handed = typed.json("list", "distribute")
+
+    assert (done["list_version"], done["added"], done["left_behind"]) == (before + 1, ["99-1"], [late])
+    assert versions[before]["holders"] == [late]
+    assert versions[before + 1]["at_network"]
+    assert handed["distributed"] == [late]
+    assert typed.json("list", "distribute")["distributed"] == []
+    typed.run("list", "publish", str(typed.directory / "installation.json"), code=2)
+    typed.run("list", "show", "--version", "99", code=1)
+
+
+def test_records_are_found_by_what_one_knows(typed: Typed) -> None:
+    """By institution, by exchange, by outcome; newest first, and never a value."""
+    resident = typed.resident()
+    kind = typed.ask("--resident", str(resident.number))
+    refused = typed.json("records", "list", "--outcome", "NOT_PERMITTED")["records"]
+    own = typed.json("records", "list", "--institution", resident.home, "--limit", "1")["records"]
+    deadline = time.monotonic() + 20
+    while len(typed.json("records", "list", "--exchange", kind["exchange_id"])["records"]) < 3:
+        assert time.monotonic() < deadline
+
+    assert {one["outcome"] for one in refused} <= {"NOT_PERMITTED"}
+    assert [one["institution_code"] for one in own] == [resident.home]
+    lot = next(item.value for item in typed.world.items_of(resident, VACCINATION) if item.value.startswith("LOT"))
+    assert lot not in typed.run("records", "show", kind["exchange_id"])
+    typed.run("records", "show", "nobody-0", code=1)
+
+
+def test_topics_of_the_installation(typed: Typed) -> None:
+    """--all names each institution's own topics, with its own user."""
+    code = typed.world.attached[0]
+    rows = {row["topic"]: row for row in typed.json("topics", "--all")["topics"]}
+
+    assert rows[f"institution.{code}.replies"]["readers"] == ["intermediate-server", f"institution-{code}"]
+    assert rows[f"institution.{code}.replies"]["partitions"] == 1
+
+
+def test_the_schemas_are_at_our_own_registry(typed: Typed) -> None:
+    """Registering with an installation's own endpoint finds every number in its place."""
+    done = typed.json("schemas", "register", typed.registry)
+
+    assert {one["how"] for one in done["schemas"]} == {"THERE"}
+
+
+def test_a_second_world_is_refused(typed: Typed) -> None:
+    """What is there is never overwritten."""
+    typed.run("world", "create", code=3)
+
+
+def test_settings_alone_lead_to_the_installation(typed: Typed) -> None:
+    """Where Kafka and PostgreSQL are given by settings, no note is needed."""
+    note = json.loads((typed.directory / "run" / "running.json").read_text(encoding="utf-8"))
+    parts = note["parts"]
+    given = {
+        "CHUKAN_KAFKA_BOOTSTRAP": parts["bootstrap"],
+        "CHUKAN_KAFKA_USER": parts["admin_user"],
+        "CHUKAN_KAFKA_PASSWORD": parts["admin_password"],
+        "CHUKAN_POSTGRES_DSN": parts["dsn"],
+        "CHUKAN_MASTER_SECRET_FILE": str(typed.directory / "secrets" / "master"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "services", "audit", "verify", "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **given, "CHUKAN_DATA_DIR": str(typed.directory.parent / "elsewhere")},
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["records"] > 0
+
+
+def test_nothing_lies_where_it_must_not(typed: Typed) -> None:
+    """After all of the above: no individual number and no two codes of a person, in any topic, table or log."""
+    seen = typed.json("scan")
+
+    assert seen["ok"]
+    assert seen["messages"] > 50
+    assert seen["rows"] > 500
+    assert seen["files"] > 5
+
+
+def test_a_number_in_a_table_is_found(typed: Typed) -> None:
+    """The canary: put one where it must not be, and the scan ends with 1 and names the place, not the number."""
+    number = numbers.synthetic_individual_number(3)
+    typed.sql(f"insert into suspensions values ('x', '{number}', '', 0)")
+    try:
+        seen = typed.json("scan", code=1)
+    finally:
+        typed.sql("delete from suspensions where institution_code = 'x'")
+
+    assert [one["place"] for one in seen["found"]] == ["table suspensions, row 1"]
+    assert number not in json.dumps(seen)
+
+
+def test_the_audit_passes_and_breaks_where_somebody_meddled(typed: Typed) -> None:
+    """In order it ends with 0; after one byte of one record was changed, with 1 and the record's place."""
+    whole = typed.json("audit", "verify")
+    row = "institution_code = '0000000000000000' and sequence = 0"
+    meddled = "update log_records set body = overlay(body placing '\\x01'::bytea from length(body)) where "
+    typed.sql("create table kept as select body from log_records where " + row)
+    typed.sql(meddled + row)
+    try:
+        broken = typed.json("audit", "verify", code=1)
+        shown = typed.run("audit", "verify", code=1)
+    finally:
+        typed.sql("update log_records set body = (select body from kept) where " + row)
+        typed.sql("drop table kept")
+
+    assert whole["ok"]
+    assert {one["check"] for one in whole["checks"] if one["looked_at"] == 0} == set()
+    places = {v["subject"] for one in broken["checks"] for v in one["violations"]}
+    assert "0000000000000000/0" in places
+    assert "0000000000000000/0" in shown
+    typed.run("audit", "verify", "--messages", "1", code=6)

@@ -1,0 +1,182 @@
+"""The audit of one Merkle log: whole logs pass, and each way to tamper with one is found where it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from broker.keys import InstitutionKeys
+from broker.rules import merkle
+from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.records import record_of
+from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from schemas.codec import encode
+from schemas.records import Outcome, Party
+from services.audit.logs import GAPS, HEADS, LEAVES, ROOTS, SIGNATURES, LogAuditor
+
+OWNER = "9900123210600000"
+COUNTERPARTS = ("9900123211400000", "9900123212200000")
+KEYS = InstitutionKeys(b"\x07" * 32)
+
+
+class Log(NamedTuple):
+    """A log as it lies in the tables."""
+
+    rows: list[LogRecord]
+    head: LogHead
+    pairs: list[PairHead]
+    checkpoints: list[Checkpoint]
+
+
+def body(number: int) -> bytes:
+    """The number-th record."""
+    return encode(
+        record_of(
+            Party.INQUIRER,
+            OWNER,
+            f"{OWNER}-{number:020d}",
+            inquirer_name="刈谷市",
+            provider_institution_code=COUNTERPARTS[number % 2],
+            provider_name="豊田市",
+            requested_at=number,
+            affair_code="JM01000000016002",
+            procedure_code="JT99000000000001",
+            spi_name_code="TM99000000000001",
+            outcome=Outcome.OK,
+        )
+    )
+
+
+def log(size: int = 9, signed: Sequence[int] = (4, 9)) -> Log:
+    """A whole log of so many records, signed at these sizes."""
+    rows = []
+    for number in range(size):
+        counterpart, pair = COUNTERPARTS[number % 2], number // 2 + 1
+        leaf = leaf_of(number, counterpart, pair, body(number))
+        name = f"{OWNER}-{number:020d}"
+        rows.append(LogRecord(OWNER, number, counterpart, pair, name, "INQUIRER", 0, leaf, body(number)))
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in rows])
+    pairs = [PairHead(OWNER, one, len(rows[place::2])) for place, one in enumerate(COUNTERPARTS)]
+    notes = [sign(rows, at) for at in signed]
+    return Log(rows, LogHead(OWNER, size, merkle.to_bytes(frontier), 0), pairs, notes)
+
+
+def sign(rows: Sequence[LogRecord], size: int, signer: str = OWNER) -> Checkpoint:
+    """The checkpoint over the first records."""
+    root = merkle.root([row.leaf for row in rows[:size]])
+    note = KEYS.sign_checkpoint(signer, origin_of_log(OWNER), size, root)
+    return Checkpoint(OWNER, size, note, 0)
+
+
+def audited(one: Log, batch: int = 3) -> LogAuditor:
+    """The auditor after all of it."""
+    auditor = LogAuditor(OWNER, KEYS.signing(OWNER).public_key, one.checkpoints)
+    for first in range(0, len(one.rows), batch):
+        auditor.feed(one.rows[first : first + batch])
+    auditor.finish(one.head, one.pairs)
+    return auditor
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_a_whole_log_passes(batch: int) -> None:
+    """However the rows arrive, every leaf, root and signature is recomputed and nothing is found."""
+    auditor = audited(log(), batch)
+
+    assert auditor.found == []
+    assert auditor.size == auditor.signed == 9
+    assert auditor.looked_at == {LEAVES: 9, GAPS: 9, ROOTS: 2, SIGNATURES: 2, HEADS: 1}
+
+
+def test_an_empty_log_passes() -> None:
+    """An institution that never took part has nothing to prove."""
+    auditor = LogAuditor(OWNER, KEYS.signing(OWNER).public_key, [])
+    auditor.finish(None, [])
+
+    assert auditor.found == []
+
+
+def changed_body(one: Log) -> Log:
+    """Another record in the place of one."""
+    one.rows[5] = one.rows[5]._replace(body=body(6))
+    return one
+
+
+def changed_body_and_leaf(one: Log) -> Log:
+    """Another record, and the stored hash made to fit."""
+    row = one.rows[5]._replace(body=body(5)[:-1] + b"\x02")
+    one.rows[5] = row._replace(leaf=leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body))
+    return one
+
+
+def removed_row(one: Log) -> Log:
+    """A record is gone."""
+    del one.rows[3]
+    return one
+
+
+def removed_tail(one: Log) -> Log:
+    """The last record is gone, and the heads made to fit."""
+    last = one.rows.pop()
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in one.rows])
+    pairs = [pair._replace(last=pair.last - (pair.counterpart == last.counterpart)) for pair in one.pairs]
+    return one._replace(head=LogHead(OWNER, 8, merkle.to_bytes(frontier), 0), pairs=pairs)
+
+
+def other_signer(one: Log) -> Log:
+    """A checkpoint that another institution signed."""
+    one.checkpoints[1] = sign(one.rows, 9, COUNTERPARTS[0])
+    return one
+
+
+def moved_checkpoint(one: Log) -> Log:
+    """A good note under another size."""
+    one.checkpoints[0] = one.checkpoints[0]._replace(size=5)
+    return one
+
+
+def renamed_row(one: Log) -> Log:
+    """The row claims to be another exchange's."""
+    one.rows[2] = one.rows[2]._replace(exchange_id=f"{OWNER}-{77:020d}")
+    return one
+
+
+def damaged_body(one: Log) -> Log:
+    """Bytes that are no record."""
+    one.rows[0] = one.rows[0]._replace(body=b"\x00\x00\x00\x00\x00")
+    return one
+
+
+def other_frontier(one: Log) -> Log:
+    """A head that stands on something else."""
+    return one._replace(head=one.head._replace(frontier=merkle.to_bytes(merkle.EMPTY_FRONTIER)))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "check", "place"),
+    [
+        (changed_body, LEAVES, f"{OWNER}/5"),
+        (changed_body_and_leaf, ROOTS, f"{OWNER}@9"),
+        (removed_row, GAPS, f"{OWNER}/4"),
+        (removed_tail, ROOTS, f"{OWNER}@9"),
+        (other_signer, SIGNATURES, f"{OWNER}@9"),
+        (moved_checkpoint, SIGNATURES, f"{OWNER}@5"),
+        (renamed_row, LEAVES, f"{OWNER}/2"),
+        (damaged_body, LEAVES, f"{OWNER}/0"),
+        (other_frontier, HEADS, OWNER),
+    ],
+)
+def test_tampering_is_found_where_it_was_done(tamper: Callable[[Log], Log], check: str, place: str) -> None:
+    """The place that breaks is named, and the check that broke."""
+    found = audited(tamper(log())).found
+
+    assert (check, place) in {(one.check, one.subject) for one in found}
+
+
+def test_what_lies_after_the_last_signature_is_counted_as_unsigned() -> None:
+    """A report says how much of a log nobody has signed yet."""
+    auditor = audited(log(9, signed=(4,)))
+
+    assert auditor.found == []
+    assert (auditor.signed, auditor.size) == (4, 9)
