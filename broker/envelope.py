@@ -6,6 +6,7 @@ caused them, never from chance: deciding twice gives the same bytes.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class Origin(NamedTuple):
 
 
 Headers = tuple[tuple[str, bytes], ...]
+_TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, version 00
 
 
 @lru_cache(maxsize=256)
@@ -87,14 +89,16 @@ def outgoing(said: Sequence[Said], source: str, batch: int, at: int) -> list[Out
 def origin_of(record: Delivered) -> Origin:
     """What the headers say; a message from outside gets an id made of the place where it lies.
 
-    An institution's own topics are outside: a cause claimed there is not believed.
+    An institution's own topics are outside: a cause claimed there is not believed, and a trace only when it is one.
     """
     headers = record.headers
-    cause = headers[CAUSE_PLACE][1].split(b" ") if len(headers) > CAUSE_PLACE else ()
-    if len(cause) != 3 or headers[CAUSE_PLACE][0] != "cause" or sender_of(record.topic):
+    cause = headers[CAUSE_PLACE] if len(headers) > CAUSE_PLACE and not sender_of(record.topic) else ("", b"")
+    parts = cause[1].split(b" ") if cause[0] == "cause" else ()
+    if len(parts) != 3:
         trace = next((value for name, value in headers if name == "traceparent"), b"")
-        return Origin(f"{record.topic}/{record.partition}/{record.offset}", "", None, trace)
-    source, batch, index = cause
+        known = trace if trace and _TRACE.fullmatch(trace) else b""  # a header without a value is None
+        return Origin(f"{record.topic}/{record.partition}/{record.offset}", "", None, known)
+    source, batch, index = parts
     trace = headers[CAUSE_PLACE + 1][1] if len(headers) > CAUSE_PLACE + 1 else b""
     try:
         return Origin(headers[ID_PLACE][1].decode(), source.decode(), Cause(int(batch), int(index)), trace)

@@ -29,6 +29,7 @@ from broker.errors import Fenced, Held, OwnFault, PeerFault, WorldFault
 from broker.facts import Facts
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
 from broker.rules.identity import derived_id
+from broker.rules.reasons import reason_of
 from broker.service import Context, Handler, Service, Timer
 from broker.tables import SetAside
 from broker.topics import SHARED, Topics, sender_of
@@ -357,7 +358,8 @@ class Worker:
         )
         sender = sender_of(record.topic)
         if sender not in ("", SHARED):
-            error = FieldError("", f"SIM-{rule}", f"受け付けられない電文です: {reason}", reason)
+            known = reason_of(rule)
+            error = FieldError("", known.error_id, known.ja, f"{known.en}: {reason}")
             reply = InquiryRejected("", sender, record.topic, record.partition, record.offset, (error,))
             parent = f"{record.topic}/{record.partition}/{record.offset}"
             said.append(self._said(reply, parent, 0, b""))

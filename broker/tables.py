@@ -128,6 +128,7 @@ class Exchange(NamedTuple):
     spi_name_code: str
     conditions: str  # condition type, year type, period from, period to; separated by "/"
     non_disclosure_code: str
+    operator_id: str  # department/operator who asked
     linkage_code: str
     requested_at: int
     deadline_at: int

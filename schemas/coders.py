@@ -10,6 +10,34 @@ from schemas import records as r
 from schemas.wire import END, FALSE, LENGTHS, TRUE, Malformed, checked_bool, encode_long, items_ahead, more
 
 
+def encode_acquisition_deadline_passed(record: r.AcquisitionDeadlinePassed) -> bytes:
+    """The body of a AcquisitionDeadlinePassed."""
+    f0, f1 = record
+    f0b = f0.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
+
+
+def decode_acquisition_deadline_passed(d: bytes, p: int) -> tuple[r.AcquisitionDeadlinePassed, int]:
+    """A AcquisitionDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.AcquisitionDeadlinePassed(f0, f1), p
+
+
 def encode_acquisition_number_assigned(record: r.AcquisitionNumberAssigned) -> bytes:
     """The body of a AcquisitionNumberAssigned."""
     f0, f1, f2, f3, f4 = record
@@ -316,6 +344,44 @@ def decode_code_acquisition_requested(d: bytes, p: int) -> tuple[r.CodeAcquisiti
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.CodeAcquisitionRequested(f0, f1, f2), p
+
+
+def encode_code_request_deadline_passed(record: r.CodeRequestDeadlinePassed) -> bytes:
+    """The body of a CodeRequestDeadlinePassed."""
+    f0, f1, f2 = record
+    f0b = f0.encode()
+    f1b = f1.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2)))
+
+
+def decode_code_request_deadline_passed(d: bytes, p: int) -> tuple[r.CodeRequestDeadlinePassed, int]:
+    """A CodeRequestDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CodeRequestDeadlinePassed(f0, f1, f2), p
 
 
 def encode_code_revocation_requested(record: r.CodeRevocationRequested) -> bytes:
@@ -2248,6 +2314,56 @@ def decode_inquiry_sent(d: bytes, p: int) -> tuple[r.InquirySent, int]:
     return r.InquirySent(f0, f1, f2, f3, f4, f5, f6, f7, f8), p
 
 
+def encode_inquiry_withdrawn(record: r.InquiryWithdrawn) -> bytes:
+    """The body of a InquiryWithdrawn."""
+    f0, f1, f2, f3 = record
+    f0b = f0.encode()
+    f2b = f2.encode()
+    f3b = f3.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
+
+
+def decode_inquiry_withdrawn(d: bytes, p: int) -> tuple[r.InquiryWithdrawn, int]:
+    """A InquiryWithdrawn and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_OUTCOME):
+        raise Malformed("Outcome has no such symbol")
+    f1 = _OUTCOME[n >> 1]
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1:
+        raise Malformed("a length is negative")
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.InquiryWithdrawn(f0, f1, f2, f3), p
+
+
 def encode_linkage_code_issued(record: r.LinkageCodeIssued) -> bytes:
     """The body of a LinkageCodeIssued."""
     f0, f1, f2, f3, f4 = record
@@ -3688,6 +3804,7 @@ def decode_records_submitted(d: bytes, p: int) -> tuple[r.RecordsSubmitted, int]
 
 
 CODERS = {
+    r.AcquisitionDeadlinePassed: (encode_acquisition_deadline_passed, decode_acquisition_deadline_passed),
     r.AcquisitionNumberAssigned: (encode_acquisition_number_assigned, decode_acquisition_number_assigned),
     r.AcquisitionNumberIssued: (encode_acquisition_number_issued, decode_acquisition_number_issued),
     r.AcquisitionNumberRequested: (encode_acquisition_number_requested, decode_acquisition_number_requested),
@@ -3695,6 +3812,7 @@ CODERS = {
     r.CheckpointDue: (encode_checkpoint_due, decode_checkpoint_due),
     r.CodeAcquisitionFailed: (encode_code_acquisition_failed, decode_code_acquisition_failed),
     r.CodeAcquisitionRequested: (encode_code_acquisition_requested, decode_code_acquisition_requested),
+    r.CodeRequestDeadlinePassed: (encode_code_request_deadline_passed, decode_code_request_deadline_passed),
     r.CodeRevocationRequested: (encode_code_revocation_requested, decode_code_revocation_requested),
     r.CodeStateChanged: (encode_code_state_changed, decode_code_state_changed),
     r.CopyBatchOpened: (encode_copy_batch_opened, decode_copy_batch_opened),
@@ -3716,6 +3834,7 @@ CODERS = {
     r.InquiryRequested: (encode_inquiry_requested, decode_inquiry_requested),
     r.InquiryReturned: (encode_inquiry_returned, decode_inquiry_returned),
     r.InquirySent: (encode_inquiry_sent, decode_inquiry_sent),
+    r.InquiryWithdrawn: (encode_inquiry_withdrawn, decode_inquiry_withdrawn),
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),

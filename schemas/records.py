@@ -7,6 +7,29 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 
+class AcquisitionDeadlinePassed(NamedTuple):
+    """An acquisition number has expired at the network and is to be erased.
+
+    Fields:
+        acquisition_number: 20 digits.
+        expires_at: Milliseconds since 1970 UTC.
+    """
+
+    acquisition_number: str
+    expires_at: int
+
+
+def _read_acquisition_deadline_passed(plain: Mapping[str, Any]) -> AcquisitionDeadlinePassed:
+    return AcquisitionDeadlinePassed(
+        plain["acquisition_number"],
+        plain["expires_at"],
+    )
+
+
+def _write_acquisition_deadline_passed(record: AcquisitionDeadlinePassed) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class AcquisitionNumberAssigned(NamedTuple):
     """The acquisition number for the resident-register channel.
 
@@ -189,6 +212,32 @@ def _read_code_acquisition_requested(plain: Mapping[str, Any]) -> CodeAcquisitio
 
 
 def _write_code_acquisition_requested(record: CodeAcquisitionRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CodeRequestDeadlinePassed(NamedTuple):
+    """A code request's acquisition number has expired at the intermediate server.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Request.
+        expires_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    request_id: str
+    expires_at: int
+
+
+def _read_code_request_deadline_passed(plain: Mapping[str, Any]) -> CodeRequestDeadlinePassed:
+    return CodeRequestDeadlinePassed(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["expires_at"],
+    )
+
+
+def _write_code_request_deadline_passed(record: CodeRequestDeadlinePassed) -> Mapping[str, Any]:
     return record._asdict()
 
 
@@ -1158,6 +1207,35 @@ def _write_inquiry_sent(record: InquirySent) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class InquiryWithdrawn(NamedTuple):
+    """The inquirer no longer waits for a kind: a hold on it is to be closed, nothing may leave for it.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        outcome: How the kind ended at the inquirer: CANCELLED or EXPIRED.
+        rule: WITHDRAWN or DEADLINE_PASSED.
+        permit_id: The permit that must not be served any more.
+    """
+
+    exchange_id: str
+    outcome: Outcome
+    rule: str
+    permit_id: str
+
+
+def _read_inquiry_withdrawn(plain: Mapping[str, Any]) -> InquiryWithdrawn:
+    return InquiryWithdrawn(
+        plain["exchange_id"],
+        _OUTCOME[plain["outcome"]],
+        plain["rule"],
+        plain["permit_id"],
+    )
+
+
+def _write_inquiry_withdrawn(record: InquiryWithdrawn) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class LinkageCodeIssued(NamedTuple):
     """Channel 2: the network sends the institution's code with the acquisition number.
 
@@ -1616,7 +1694,7 @@ class ProvisionRecorded(NamedTuple):
         row_id: Row that permits it.
         copy_digest: SHA-256 over the copy records used, provider only.
         auto_response_disabled: The block flag as seen, provider only.
-        operator_id: Who confirmed or refused; empty without a hold.
+        operator_id: Who asked, at the inquirer (department/operator); who confirmed or refused, at the provider; otherwise empty.
         hold_reason: Why staff refused.
         answer_digest: Salted SHA-256 of the plain answer.
         sealed_digest: SHA-256 of what left.
@@ -1784,13 +1862,15 @@ def _write_records_submitted(record: RecordsSubmitted) -> Mapping[str, Any]:
 
 
 Message = (
-    AcquisitionNumberAssigned
+    AcquisitionDeadlinePassed
+    | AcquisitionNumberAssigned
     | AcquisitionNumberIssued
     | AcquisitionNumberRequested
     | CancelOrdered
     | CheckpointDue
     | CodeAcquisitionFailed
     | CodeAcquisitionRequested
+    | CodeRequestDeadlinePassed
     | CodeRevocationRequested
     | CodeStateChanged
     | CopyBatchOpened
@@ -1812,6 +1892,7 @@ Message = (
     | InquiryRequested
     | InquiryReturned
     | InquirySent
+    | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
     | PermissionListDistributed
@@ -1829,6 +1910,7 @@ Message = (
 )
 
 MESSAGES: tuple[type[Any], ...] = (
+    AcquisitionDeadlinePassed,
     AcquisitionNumberAssigned,
     AcquisitionNumberIssued,
     AcquisitionNumberRequested,
@@ -1836,6 +1918,7 @@ MESSAGES: tuple[type[Any], ...] = (
     CheckpointDue,
     CodeAcquisitionFailed,
     CodeAcquisitionRequested,
+    CodeRequestDeadlinePassed,
     CodeRevocationRequested,
     CodeStateChanged,
     CopyBatchOpened,
@@ -1857,6 +1940,7 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryRequested,
     InquiryReturned,
     InquirySent,
+    InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
     PermissionListDistributed,
@@ -1874,6 +1958,13 @@ MESSAGES: tuple[type[Any], ...] = (
 )
 # class, from plain, to plain, topic, key
 CODERS: tuple[Any, ...] = (
+    (
+        AcquisitionDeadlinePassed,
+        _read_acquisition_deadline_passed,
+        _write_acquisition_deadline_passed,
+        "timers.acquisition_deadline_passed",
+        "acquisition_number",
+    ),
     (
         AcquisitionNumberAssigned,
         _read_acquisition_number_assigned,
@@ -1912,6 +2003,13 @@ CODERS: tuple[Any, ...] = (
         "integrated_number",
     ),
     (
+        CodeRequestDeadlinePassed,
+        _read_code_request_deadline_passed,
+        _write_code_request_deadline_passed,
+        "timers.code_request_deadline_passed",
+        "request_id",
+    ),
+    (
         CodeRevocationRequested,
         _read_code_revocation_requested,
         _write_code_revocation_requested,
@@ -1946,7 +2044,7 @@ CODERS: tuple[Any, ...] = (
         "institution.{institution_code}.copies",
         "integrated_number",
     ),
-    (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_decided", "exchange_id"),
+    (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_confirmed", "exchange_id"),
     (
         HoldDeadlinePassed,
         _read_hold_deadline_passed,
@@ -1954,7 +2052,7 @@ CODERS: tuple[Any, ...] = (
         "timers.hold_deadline_passed",
         "exchange_id",
     ),
-    (HoldRefused, _read_hold_refused, _write_hold_refused, "operations.hold_decided", "exchange_id"),
+    (HoldRefused, _read_hold_refused, _write_hold_refused, "operations.hold_refused", "exchange_id"),
     (
         IdentityConfirmed,
         _read_identity_confirmed,
@@ -2022,6 +2120,7 @@ CODERS: tuple[Any, ...] = (
     ),
     (InquiryReturned, _read_inquiry_returned, _write_inquiry_returned, "network.inquiry_returned", "exchange_id"),
     (InquirySent, _read_inquiry_sent, _write_inquiry_sent, "inquiry.inquiry_sent", "exchange_id"),
+    (InquiryWithdrawn, _read_inquiry_withdrawn, _write_inquiry_withdrawn, "inquiry.inquiry_withdrawn", "exchange_id"),
     (
         LinkageCodeIssued,
         _read_linkage_code_issued,

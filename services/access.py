@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from broker.embedded.admin import Acl
 from schemas.codec import TOPIC
-from schemas.records import CopySubmitted, IdentityNotified, InquiryRequested
+from schemas.records import CopySubmitted, IdentityNotified, InquiryRejected, InquiryRequested
 from services import network, resident_register
 
 INTERMEDIATE_SERVER = "intermediate-server"
@@ -19,7 +19,7 @@ REGISTER = "resident-register"
 OPERATIONS = "operations"
 SIMULATED = "simulated-institutions"
 
-NETWORK_SAYS = ("network.", "records.", "timers.permit_deadline_passed")
+NETWORK_SAYS = ("network.", "records.", "timers.permit_deadline_passed", "timers.acquisition_deadline_passed")
 REGISTER_SAYS = ("juki.identity_confirmed", "juki.identity_unknown")
 INTERMEDIATE_SAYS = (
     "institution.",
@@ -38,6 +38,7 @@ NETWORK_HEARS = (
     "code_management.",
     "juki.identity_",
     "timers.permit_deadline_passed",
+    "timers.acquisition_deadline_passed",
 )
 
 SERVICE_USER = {network.NAME: NETWORK, resident_register.NAME: REGISTER}
@@ -91,6 +92,8 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
     found += [Acl(user, "group", "prefixed", "chukan.", ("read", "describe")) for user in parts]
     for code in institutions:
         found += institution_rights(institution_user(code), code)
+        # Whoever sets a message aside tells its sender why, the register too.
+        found.append(Acl(REGISTER, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
     return found
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import schemas
 from broker.config import Config
 from broker.envelope import CONTENT_TYPE, TYPE_PREFIX, iso_time
+from broker.keys import MASTER_BYTES, Keys
 from broker.rules import numbers
 from broker.rules.identity import derived_id, exchange_id, local_time, serial_number
 from broker.rules.reasons import REASONS
-from broker.keys import MASTER_BYTES, Keys
 from broker.service import Service
 from broker.topics import SHARED, Topics
 from schemas.codec import SCHEMAS, TOPIC, TYPES
@@ -61,6 +61,7 @@ _ITEM = "200000001"
 
 # Field, or Record.field where the field's name alone does not tell.
 EXAMPLES: Mapping[str, Any] = {
+    "lane": "3",
     "acquisition_number": serial_number(_AT, 7, 0),
     "affair_code": "JM00000000000041",
     "answer_within_seconds": 3600,
@@ -201,18 +202,26 @@ def _text(description: str, **more: Any) -> Document:
     return {"type": "string", "description": description, **more}
 
 
+def _for_institutions(topic: str) -> bool:
+    """Whether a message of ours leaves for an institution: then it carries all CloudEvents attributes."""
+    return "{" in topic
+
+
 def _headers(name: str, topic: str) -> Document:
-    properties = {
+    properties: Document = {
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_type": {"type": "string", "const": TYPE_PREFIX + name},
         "ce_id": _text("Derived from the message that caused this one; the same decision gives the same id."),
         "ce_source": _text("Service and shard.", pattern="^/chukan/"),
-        "ce_time": _text("When it was decided.", format="date-time"),
-        "ce_subject": _text("The key."),
-        "content-type": {"type": "string", "const": CONTENT_TYPE.decode()},
         "cause": _text("Service/shard, batch and place in the batch of the decision.", pattern="^[^ ]+ [0-9]+ [0-9]+$"),
         "traceparent": _text("W3C trace context, where there is a trace."),
     }
+    if _for_institutions(topic):
+        properties |= {
+            "ce_time": _text("When it was decided.", format="date-time"),
+            "ce_subject": _text("The key."),
+            "content-type": {"type": "string", "const": CONTENT_TYPE.decode()},
+        }
     found: Document = {"type": "object", "properties": properties}
     if _is_from_outside(topic):
         return {**found, "description": "CloudEvents, binary mode. Nothing is required of a message from outside."}
@@ -223,7 +232,7 @@ def _headers(name: str, topic: str) -> Document:
 def _message(schema: Document) -> Document:
     name, topic, key = schema["name"], schema["topic"], schema["key"]
     plain = example(schema)
-    sample = {"name": f"{name}Example", "headers": _example_headers(name, plain[key]), "payload": in_json(plain)}
+    sample = {"name": f"{name}Example", "headers": _example_headers(name, topic, plain[key]), "payload": in_json(plain)}
     if _is_from_outside(topic):
         del sample["headers"]
     addressed = {"x-institution-code-field": topic[topic.index("{") + 1 : topic.index("}")]} if "{" in topic else {}
@@ -250,17 +259,17 @@ def _message_binding(key: str) -> Document:
     }
 
 
-def _example_headers(name: str, key: str) -> Document:
-    return {
+def _example_headers(name: str, topic: str, key: str) -> Document:
+    found = {
         "ce_specversion": "1.0",
         "ce_type": TYPE_PREFIX + name,
         "ce_id": derived_id("example", name, 0),
         "ce_source": "/chukan/example/0",
-        "ce_time": iso_time(_AT).decode(),
-        "ce_subject": key,
-        "content-type": CONTENT_TYPE.decode(),
         "cause": "example/0 1 0",
     }
+    if _for_institutions(topic):
+        found |= {"ce_time": iso_time(_AT).decode(), "ce_subject": key, "content-type": CONTENT_TYPE.decode()}
+    return found
 
 
 # ── channels and operations ──────────────────────────────────────────────────────────────────────────────────────

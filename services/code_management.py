@@ -17,7 +17,7 @@ from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules.fields import echoed, errors_in
 from broker.rules.reasons import field_error
-from broker.service import Context, Service, on
+from broker.service import Context, Service, Timer, on
 from broker.tables import CodeBinding, CodeRequest, Institution
 from schemas.records import (
     AcquisitionNumberAssigned,
@@ -25,6 +25,7 @@ from schemas.records import (
     AcquisitionNumberRequested,
     CodeAcquisitionFailed,
     CodeAcquisitionRequested,
+    CodeRequestDeadlinePassed,
     CodeRevocationRequested,
     CodeState,
     CodeStateChanged,
@@ -32,6 +33,7 @@ from schemas.records import (
     InquiryRejected,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    Message,
 )
 from services.common import in_force, sender_checked
 
@@ -171,6 +173,25 @@ def decide_failed(message: CodeAcquisitionFailed, facts: Facts, context: Context
     return changed(request, CodeState.FAILED, message.rule)
 
 
+async def load_deadline_passed(messages: Sequence[CodeRequestDeadlinePassed], facts: Facts) -> None:
+    """The requests."""
+    await facts.load(CodeRequest, [(m.institution_code, m.request_id) for m in messages])
+
+
+def decide_deadline_passed(message: CodeRequestDeadlinePassed, facts: Facts, context: Context) -> Decision:
+    """One of the two channels never came: the request fails and the number is erased (domain 3(a)7, 9)."""
+    request = facts.get(CodeRequest, message.institution_code, message.request_id)
+    waits = request is not None and request.state == CodeState.REQUESTED.value and request.expires_at
+    if request is None or not waits or context.now < request.expires_at:
+        return Decision("late")
+    return changed(request, CodeState.FAILED, "ACQUISITION_EXPIRED")
+
+
+def say_deadline_passed(row: CodeRequest, now: int) -> Message:
+    """The timer's message about a request whose number has expired."""
+    return CodeRequestDeadlinePassed(row.institution_code, row.request_id, row.expires_at)
+
+
 # ── a code ends ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -189,7 +210,7 @@ def decide_revocation(message: CodeRevocationRequested, facts: Facts, context: C
         errors = [field_error("integrated_number", "CODE_UNKNOWN")]
     if errors:
         return rejected(message.request_id, message.institution_code, errors, context)
-    ends = max(message.valid_to, found[0].valid_from)
+    ends = max(message.valid_to, context.now)  # the past is not rewritten
     closed = found[0]._replace(valid_to=ends)
     told = CodeStateChanged(
         message.institution_code, message.request_id, message.integrated_number, CodeState.REVOKED, "REVOKED"
@@ -206,5 +227,7 @@ SERVICE = Service(
         on(LinkageCodeIssued, load_code_issued, decide_code_issued),
         on(CodeAcquisitionFailed, load_failed, decide_failed),
         on(CodeRevocationRequested, load_revocation, decide_revocation),
+        on(CodeRequestDeadlinePassed, load_deadline_passed, decide_deadline_passed),
     ),
+    (Timer(CodeRequest, "expires_at", (CodeState.REQUESTED.value,), say_deadline_passed),),
 )

@@ -39,6 +39,7 @@ from schemas.records import (
     InquiryRequested,
     InquiryReturned,
     InquirySent,
+    InquiryWithdrawn,
     Message,
     Outcome,
     Party,
@@ -178,6 +179,7 @@ def new_exchange(message: InquiryRequested, kind: RequestedKind, place: int, nam
         spi_name_code=kind.spi_name_code,
         conditions="/".join(conditions),
         non_disclosure_code=message.inquirer_non_disclosure_code,
+        operator_id=f"{message.inquirer_department_code}/{message.inquirer_operator_id}",
         linkage_code="",
         requested_at=now,
         deadline_at=now + 1000 * (kind.answer_within_seconds or ANSWER_SECONDS),
@@ -402,6 +404,9 @@ def finished(row: Exchange, ending: Ending, facts: Facts, context: Context) -> D
     closed = inquiry._replace(open_kinds=inquiry.open_kinds - 1)
     final = ended(row, ending, answer, keep=inquiry.kinds > 1)
     say: list[Message] = [own_record(row, ending, facts)]
+    if ending.event in (Event.WITHDRAWN, Event.DEADLINE_PASSED) and row.permit_id:
+        # The provider must not serve or confirm what nobody waits for.
+        say.append(InquiryWithdrawn(row.exchange_id, ending.outcome, ending.rule, row.permit_id))
     if closed.open_kinds == 0:
         closed = closed._replace(answered_at=context.now)
         say.append(final_answer(closed, all_answers(final, answer, inquiry, facts), context.now))
@@ -480,6 +485,7 @@ def own_record(row: Exchange, ending: Ending, facts: Facts) -> Message:
         permit_id=row.permit_id,
         list_version=row.list_version,
         row_id=row.row_id,
+        operator_id=row.operator_id,
         answer_digest=ending.answer_digest,
         sealed_digest=ending.sealed_digest,
     )

@@ -1,8 +1,8 @@
 """情報提供ネットワークシステム (NWS), core and interface: permits, code conversion, routes, and its own record.
 
 Hears PermitRequested and InquirySent from inquirers, ProvisionReported from providers, the two channels of code
-acquisition, PermitDeadlinePassed and ListDistributionDue from its timers. Says permits, forwarded inquiries, linkage
-codes, list versions, and the network's record of each exchange (Article 23(3)).
+acquisition, PermitDeadlinePassed and AcquisitionDeadlinePassed from its timers. Says permits, forwarded inquiries,
+linkage codes, list versions, and the network's record of each exchange (Article 23(3)).
 
 Always holds: it never sees content; both codes of a person meet in its tables only, and no message of its own carries
 both; an inquiry is forwarded at most once a permit.
@@ -39,6 +39,7 @@ from broker.tables import (
 )
 from schemas.codec import encode
 from schemas.records import (
+    AcquisitionDeadlinePassed,
     AcquisitionNumberIssued,
     AcquisitionNumberRequested,
     CodeAcquisitionFailed,
@@ -99,8 +100,12 @@ class Network:
                 on(IdentityConfirmed, self.load_identity, self.decide_identity),
                 on(IdentityUnknown, load_identity_unknown, decide_identity_unknown),
                 on(LinkageCodeRevoked, load_revoked, decide_revoked),
+                on(AcquisitionDeadlinePassed, load_acquisition_deadline, decide_acquisition_deadline),
             ),
-            (Timer(NetworkExchange, "expires_at", ("ISSUED",), say_deadline_passed),),
+            (
+                Timer(NetworkExchange, "expires_at", ("ISSUED",), say_deadline_passed),
+                Timer(Acquisition, "expires_at", (), say_acquisition_deadline),
+            ),
         )
 
     # ── permits ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -471,6 +476,24 @@ def acquisition_failed(institution_code: str, acquisition: Acquisition | None, n
     request_id = acquisition.request_id if acquisition and mine else ""
     reply = CodeAcquisitionFailed(institution_code, request_id, number, rule)
     return Decision("code_failed", (reply,), (), (acquisition,) if mine else ())
+
+
+async def load_acquisition_deadline(messages: Sequence[AcquisitionDeadlinePassed], facts: Facts) -> None:
+    """The acquisitions."""
+    await facts.load(Acquisition, [(m.acquisition_number,) for m in messages])
+
+
+def decide_acquisition_deadline(message: AcquisitionDeadlinePassed, facts: Facts, context: Context) -> Decision:
+    """An acquisition number may not be kept beyond its purpose (Article 21-2): it is erased."""
+    acquisition = facts.get(Acquisition, message.acquisition_number)
+    if acquisition is None or context.now < acquisition.expires_at:
+        return Decision("late")
+    return Decision("acquisition_expired", (), (), (acquisition,))
+
+
+def say_acquisition_deadline(row: Acquisition, now: int) -> Message:
+    """The timer's message about an acquisition number whose time is over."""
+    return AcquisitionDeadlinePassed(row.acquisition_number, row.expires_at)
 
 
 async def load_identity_unknown(messages: Sequence[IdentityUnknown], facts: Facts) -> None:

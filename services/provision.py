@@ -22,6 +22,7 @@ from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules.blocking import Projection, project, shown_digest
 from broker.rules.calendar import after_business_days
+from broker.rules.fields import errors_in
 from broker.rules.identity import jst_date
 from broker.rules.permission_list import Question
 from broker.rules.permits import Verifier, opened
@@ -36,6 +37,7 @@ from schemas.records import (
     HoldReason,
     HoldRefused,
     InquiryForwarded,
+    InquiryWithdrawn,
     Message,
     Outcome,
     Party,
@@ -87,6 +89,7 @@ class Provider:
             NAME,
             (
                 on(InquiryForwarded, self.load_forwarded, self.decide_forwarded, submit_records),
+                on(InquiryWithdrawn, self.load_withdrawn, self.decide_withdrawn, submit_records),
                 on(HoldConfirmed, self.load_confirmed, self.decide_confirmed, submit_records),
                 on(HoldRefused, self.load_refused, self.decide_refused, submit_records),
                 on(HoldDeadlinePassed, self.load_deadline_passed, self.decide_deadline_passed, submit_records),
@@ -123,7 +126,12 @@ class Provider:
         rule = self._verifier.refusal(message.permit, message.permit_proof, message.exchange_id, context.now)
         if permit is None or rule not in ("", "PERMIT_EXPIRED"):
             raise PeerFault(rule or "PERMIT_FORGED", f"{message.exchange_id}: the permit does not hold")
-        if facts.get(Provision, permit.permit_id) is not None:
+        known = facts.get(Provision, permit.permit_id)
+        if known is not None and known.state == "WITHDRAWN":
+            ending = Ending(Outcome(known.outcome), known.hold_reason)
+            row = new_provision(permit, message, context.now)
+            return self._left(row, message, permit, ending, facts, context.now)
+        if known is not None:
             raise PeerFault("PERMIT_REUSED", f"{message.exchange_id}: permit {permit.permit_id} was served before")
         row = new_provision(permit, message, context.now)
         if rule:
@@ -178,6 +186,22 @@ class Provider:
         nearest = (found.nearest_row_id, found.nearest_attribute, found.nearest_value)
         return Ending(Outcome.LIST_DISAGREES, str(found.rule), nearest=nearest)
 
+    # ── the inquirer gives up ────────────────────────────────────────────────────────────────────────────────────
+
+    async def load_withdrawn(self, messages: Sequence[InquiryWithdrawn], facts: Facts) -> None:
+        """The permits' use, and the holds."""
+        await facts.load(Provision, [(m.permit_id,) for m in messages])
+        await self._load_holds([m.exchange_id for m in messages], facts)
+
+    def decide_withdrawn(self, message: InquiryWithdrawn, facts: Facts, context: Context) -> Decision:
+        """Close the hold, or keep the permit from being served should the inquiry still be on its way."""
+        row = facts.get(Provision, message.permit_id)
+        if row is None:
+            return Decision("withdrawn", (), (withdrawn_provision(message, context.now),))
+        if row.state != "HELD":
+            return Decision("late")
+        return self._close_hold(row, Ending(message.outcome, message.rule), facts, context.now)
+
     # ── a person decides ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def load_confirmed(self, messages: Sequence[HoldConfirmed], facts: Facts) -> None:
@@ -208,6 +232,7 @@ class Provider:
 
         List, person, copies and flag are looked at again here, in the transaction that lets the answer out.
         """
+        well_formed(message)
         row = hold_of(message.exchange_id, facts)
         if row is None or row.institution_code != message.provider_institution_code:
             return Decision("not_held")
@@ -224,6 +249,7 @@ class Provider:
 
     def decide_refused(self, message: HoldRefused, facts: Facts, context: Context) -> Decision:
         """Staff decided not to send; the reason stays at the provider and in its record."""
+        well_formed(message)
         row = hold_of(message.exchange_id, facts)
         if row is None or row.institution_code != message.provider_institution_code:
             return Decision("not_held")
@@ -322,6 +348,13 @@ class Provider:
         return encode(ProvidedInformation(permit.exchange_id, permit.spi_name_code, now, salt, projection.records))
 
 
+def well_formed(message: HoldConfirmed | HoldRefused) -> None:
+    """PeerFault when a decision of staff is ill-formed; its fields are named, their values are not."""
+    errors = errors_in(message)
+    if errors:
+        raise PeerFault("FIELD_ILL_FORMED", "; ".join(f"{one.field}: {one.reason_en}" for one in errors))
+
+
 def new_provision(permit: Permit, message: InquiryForwarded, now: int) -> Provision:
     """The row that makes the permit single-use at this side."""
     return Provision(
@@ -339,6 +372,26 @@ def new_provision(permit: Permit, message: InquiryForwarded, now: int) -> Provis
         shown_digest=b"",
         operator_id="",
         hold_reason="",
+    )
+
+
+def withdrawn_provision(message: InquiryWithdrawn, now: int) -> Provision:
+    """The row that keeps a permit from being served after its inquiry was given up."""
+    return Provision(
+        permit_id=message.permit_id,
+        exchange_id=message.exchange_id,
+        institution_code="",
+        state="WITHDRAWN",
+        outcome=message.outcome.value,
+        received_at=now,
+        linkage_code="",
+        integrated_number="",
+        request=b"",
+        hold_deadline_at=0,
+        remind_at=0,
+        shown_digest=b"",
+        operator_id="",
+        hold_reason=message.rule,
     )
 
 

@@ -29,11 +29,11 @@ from broker.errors import WorldFault
 from broker.keys import Keys
 from broker.rules.identity import derived_id
 from broker.tables import Institution
-from broker.topics import Topics
+from broker.topics import SHARED, Topics
 from schemas.codec import encode
 from schemas.records import Message
-from services.access import OPERATIONS
-from services.client import Credentials
+from services.access import OPERATIONS, SIMULATED
+from services.client import Client, Credentials, client_of
 from services.installation import Installation, Parts
 from services.processes import SystemClock, access_of, kafka_password, read_keys
 from services.world import MOST_INSTITUTIONS
@@ -100,6 +100,35 @@ class Running(NamedTuple):
             return None
         path = self.installation.directory / "credentials" / institution_code / "credentials.json"
         return Credentials.read(path) if path.exists() else None
+
+    @asynccontextmanager
+    async def client(self, institution_code: str) -> AsyncIterator[tuple[Client, bytes] | None]:
+        """A client that speaks for an institution, and the key that opens its answers; None when there is neither.
+
+        An attached institution speaks with its own credentials, the others as the simulated ones they are.
+        """
+        own = self.credentials(institution_code)
+        if own is not None:
+            async with client_of(own) as client:
+                yield client, own.sealing_private_key
+            return
+        if self.installation is None or not self.installation.knows(SIMULATED):
+            yield None
+            return
+        async with self.store() as store:
+            topics = await topics_of(self.config, store)
+            async with store.transaction() as transaction:
+                known = await transaction.rows(Institution, [(institution_code,)])
+        if not known:
+            yield None
+            return
+        replies = [(f"institution.{SHARED}.replies", shard) for shard in range(self.config.shards)]
+        shared = Client(self.access(SIMULATED), topics, replies)
+        try:
+            await shared.start()
+            yield shared, self.keys.institutions.sealing_private(institution_code)
+        finally:
+            await asyncio.shield(shared.stop())
 
 
 async def topics_of(config: Config, store: PostgresStore) -> Topics:

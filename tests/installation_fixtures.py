@@ -265,19 +265,19 @@ def standings(parts: Parts) -> list[checks.Standing]:
     ]
 
 
-def dump(parts: Parts) -> dict[str, str]:
-    """Every table of the database as text, a line a row, bytes as they are (in hex and as Latin letters)."""
+def dump(parts: Parts) -> list[checks.Text]:
+    """Every row of every table of the database, the place being the table."""
     names = [row["table_name"] for row in query(parts, TABLE_NAMES)]
     assert set(names) >= {table.name for table in TABLES}
-    return {name: "\n".join(map(line_of, query(parts, f'select * from "{name}"'))) for name in names}
+    return [checks.Text(name, bytes_of(row)) for name in names for row in query(parts, f'select * from "{name}"')]
 
 
 TABLE_NAMES = "select table_name from information_schema.tables where table_schema = 'public'"
 
 
-def line_of(row: asyncpg.Record) -> str:
-    """A row as text; what is bytes stands there as the letters it may hold."""
-    return "\t".join(value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in row.values())
+def bytes_of(row: asyncpg.Record) -> bytes:
+    """A row as it would stand in a file: text in UTF-8, bytes as they are, a tab between."""
+    return b"\t".join(value if isinstance(value, bytes) else str(value).encode() for value in row.values())
 
 
 # ── one that looks after an installation ─────────────────────────────────────────────────────────────────────────
@@ -415,15 +415,19 @@ class Crowd:
             value = read_of(record).value
             message = decode(value)
             if isinstance(message, InquiryAnswered):
-                self.heard += 1
-                self.answers[message.inquirer_institution_code, message.record_identification_number].add(value)
+                key = (message.inquirer_institution_code, message.record_identification_number)
+                if key in self.wanted:
+                    self.heard += 1
+                    self.answers[key].add(value)
             elif isinstance(message, AcquisitionNumberAssigned):
-                key = (message.institution_code, message.request_id)
-                self._say(IdentityNotified(message.institution_code, message.acquisition_number, self.numbers[key]))
+                owner, number = message.institution_code, message.acquisition_number
+                if (resident := self.numbers.get((owner, message.request_id))) is not None:
+                    self._say(IdentityNotified(owner, number, resident))
             elif isinstance(message, CodeStateChanged):
-                self.codes[message.institution_code, message.request_id] = message.state.value
+                told(self.codes, message.institution_code, message.request_id, message.state.value)
             elif isinstance(message, CopyBatchReported) and message.state.value != "RUNNING":
-                self.batches[message.institution_code, message.batch_id] = f"{message.state.value} {message.accepted}"
+                state = f"{message.state.value} {message.accepted}"
+                told(self.batches, message.institution_code, message.batch_id, state)
 
     def _decide_on_holds(self) -> None:
         held = "select exchange_id, institution_code, shown_digest from provisions where state = 'HELD'"
@@ -523,6 +527,12 @@ class Crowd:
         found += [f"code {key}: {state}" for key, state in self.codes.items() if state != CodeState.ISSUED.value]
         found += [f"batch {key}: {state}" for key, state in self.batches.items() if state != f"ENDED {BATCH_ROWS}"]
         return found
+
+
+def told(states: dict[tuple[str, str], str], owner: str, name: str, state: str) -> None:
+    """Remember what became of one of the crowd's own affairs; others may be under way beside it."""
+    if (owner, name) in states:
+        states[owner, name] = state
 
 
 def block_every_tenth(system: System) -> None:

@@ -251,16 +251,18 @@ class PostgresTransaction:
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.rows`."""
-        if not keys:
+        known = _possible(keys)
+        if not known:
             return []
-        found = await self._connection.fetch(STATEMENTS[kind].rows, *_columns(keys))
+        found = await self._connection.fetch(STATEMENTS[kind].rows, *_columns(known))
         return [_row(kind, record) for record in found]
 
     async def find(self, kind: type[Any], lookup: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.find`."""
-        if not keys:
+        known = _possible(keys)
+        if not known:
             return []
-        found = await self._connection.fetch(STATEMENTS[kind].find[lookup], *_columns(keys))
+        found = await self._connection.fetch(STATEMENTS[kind].find[lookup], *_columns(known))
         return [_row(kind, record) for record in found]
 
     async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
@@ -315,6 +317,11 @@ class PostgresSnapshot(PostgresTransaction):
         """Everything in a table of `tables`."""
         async for batch in self.stream(f"select * from {table}"):  # noqa: S608 - quoted by the server
             yield batch
+
+
+def _possible(keys: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """The keys a row can have: PostgreSQL's texts hold no zero byte, and will not even be asked about one."""
+    return [key for key in keys if not any(isinstance(part, str) and "\x00" in part for part in key)]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -515,7 +515,7 @@ NETWORK_PATHS: Mapping[str, Collection[str]] = {
     "ISSUED": ("ISSUED", "USED", "COMPLETED", "RETURNED", "EXPIRED"),
     "USED": ("USED", "COMPLETED"),
 }
-PROVISION_PATHS: Mapping[str, Collection[str]] = {"HELD": ("HELD", "CLOSED")}
+PROVISION_PATHS: Mapping[str, Collection[str]] = {"HELD": ("HELD", "CLOSED"), "WITHDRAWN": ("CLOSED",)}
 
 
 class Watcher:

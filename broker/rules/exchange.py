@@ -102,6 +102,7 @@ EVENT_OF: dict[Outcome, Event] = {
     Outcome.UNAVAILABLE: Event.PROVIDER_REFUSED,
     Outcome.INVALID: Event.PROVIDER_REFUSED,
     Outcome.EXPIRED: Event.DEADLINE_PASSED,
+    Outcome.CANCELLED: Event.WITHDRAWN,
 }
 
 

@@ -21,6 +21,8 @@ from schemas.records import (
     CopyBatchOpened,
     CopySubmitted,
     FieldError,
+    HoldConfirmed,
+    HoldRefused,
     IdentityNotified,
     InquiryCancelRequested,
     InquiryRequested,
@@ -38,6 +40,16 @@ class Form(NamedTuple):
     ja: str
     en: str
     optional: bool = False
+
+
+def _free_of_numbers(form: Form) -> Form:
+    """The form, but no individual number may stand in it: in free text one would travel and be kept (domain 3(a))."""
+    fits, twelve_digits = form.fits, re.compile(r"[0-9]{12}").search
+
+    def and_no_number(text: str) -> bool:
+        return bool(fits(text)) and not (twelve_digits(text) and numbers.find_individual_numbers(text))
+
+    return Form(and_no_number, f"{form.ja}（個人番号は不可）", f"{form.en}, no individual number", form.optional)
 
 
 def _pattern(pattern: str, ja: str, en: str) -> Form:
@@ -68,7 +80,8 @@ def _is_moment(text: str) -> bool:
 
 def _text(longest: int) -> Form:
     pattern = re.compile(rf"[^\x00-\x1f\x7f]{{1,{longest}}}")
-    return Form(pattern.fullmatch, f"1～{longest}文字", f"1 to {longest} characters")  # type: ignore[arg-type]
+    words = (f"1～{longest}文字", f"1 to {longest} characters")
+    return _free_of_numbers(Form(pattern.fullmatch, *words))  # type: ignore[arg-type]
 
 
 def _one_of(*values: str) -> Form:
@@ -83,7 +96,9 @@ SPI_NAME = Form(lru_cache(4096)(numbers.is_spi_name_code), "TM+14桁", "TM and 1
 DATE = Form(_is_date, "yyyymmdd", "YYYYMMDD, an existing day")
 MOMENT = Form(_is_moment, "yyyymmddhhmmssSSS、17桁", "yyyymmddhhmmssSSS, 17 digits")
 DIGIT = _pattern(r"[0-9]", "1桁の数字", "1 digit")
-RECORD_ID = _pattern(r"[0-9A-Za-z._:-]{1,40}", "英数字と ._:- の1～40文字", "1 to 40 letters, digits or ._:-")
+RECORD_ID = _free_of_numbers(
+    _pattern(r"[0-9A-Za-z._:-]{1,40}", "英数字と ._:- の1～40文字", "1 to 40 letters, digits or ._:-")
+)
 NON_DISCLOSURE = _one_of("1", "2")
 
 FORMS: dict[type[Any], dict[str, Form]] = {
@@ -139,7 +154,17 @@ FORMS: dict[type[Any], dict[str, Form]] = {
     },
     Item: {
         "code": _text(20),
+        "value": optional(_free_of_numbers(Form(lambda _: True, "値", "a value"))),
         "absence": optional(_one_of("NOT_APPLICABLE", "NOT_HELD")),
+    },
+    HoldConfirmed: {
+        "provider_institution_code": INSTITUTION,
+        "operator_id": _text(20),
+    },
+    HoldRefused: {
+        "provider_institution_code": INSTITUTION,
+        "operator_id": _text(20),
+        "note": optional(_text(200)),
     },
     CodeAcquisitionRequested: {
         "institution_code": INSTITUTION,

@@ -278,7 +278,7 @@ def at_rest(history: History) -> History:
     """The part of a history in which nothing goes on any more."""
     moving = {one.exchange_id for one in history.exchanges if one.state not in FINAL}
     moving |= {one.exchange_id for one in history.network_exchanges if one.state not in NETWORK_FINAL}
-    moving |= {one.exchange_id for one in history.provisions if one.state != "CLOSED"}
+    moving |= {one.exchange_id for one in history.provisions if one.state == "HELD"}
     return history._replace(
         exchanges=[one for one in history.exchanges if one.exchange_id not in moving],
         leaves=[leaf for leaf in history.leaves if leaf.record.exchange_id not in moving],

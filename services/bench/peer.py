@@ -1,6 +1,6 @@
 """The comparison with a peer: what `peer_app` does with the same inquiries on the same Kafka and PostgreSQL.
 
-Owns the trials: one consumer a handler, and ten, in two processes each; the better one counts. Leaves what the peer
+Owns the trials: one consumer a handler, and ten, in each of two processes; the better one counts. Leaves what the peer
 does to `peer_app`.
 """
 
@@ -25,8 +25,8 @@ from services.bench.load import Load, Prepared, Tell
 from services.up import System
 
 PROCESSES = 2
-WORKERS = (1, 10)  # consumers of each handler, over both processes; FastStream wants a partition for each
-WARM_UP = 100
+WORKERS = (1, 10)  # consumers of each handler in each process; FastStream wants a partition for each
+WARM_UP_SHARE = 4  # one for so many measured: Java compiles what commits and fetches a message at a time
 LIMIT_SECONDS = 120.0
 STEPS = (
     "requests",
@@ -64,13 +64,13 @@ def compare(system: System, dsn: str, inquiries: Sequence[InquiryRequested], tel
     found = []
     for place, workers in enumerate(WORKERS):
         mine = inquiries[place * share : (place + 1) * share]
-        found.append(trial(system, dsn, mine, f"peer-{workers}", max(1, workers // PROCESSES), tell))
+        found.append(trial(system, dsn, mine, f"peer-{workers}", workers, tell))
     return found
 
 
 def needed(count: int) -> int:
     """How many inquiries it takes to measure `count` in each of the peer's ways."""
-    return len(WORKERS) * (count + WARM_UP)
+    return len(WORKERS) * (count + count // WARM_UP_SHARE)
 
 
 def best(trials: Sequence[Trial]) -> Trial:
@@ -95,7 +95,8 @@ def trial(
         try:
             async with Load(access, replies, tell) as load:
                 processes = watched(pids, kafka, postgres)
-                first, rest = prepared[:WARM_UP], prepared[WARM_UP:]
+                warm = len(prepared) // (WARM_UP_SHARE + 1)
+                first, rest = prepared[:warm], prepared[warm:]
                 ready = await drive(
                     f"比較相手・暖機 / {prefix}, warm-up", load, connection, processes, first, 0, LIMIT_SECONDS
                 )

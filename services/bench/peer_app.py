@@ -36,7 +36,16 @@ from broker.rules.permission_list import PermissionList, Question, from_json
 from broker.rules.permits import Verifier, opened
 from broker.rules.records import record_of
 from broker.rules.signing import sign_batch
-from broker.tables import CopyRecord
+from broker.tables import (
+    TABLES,
+    CopyRecord,
+    Exchange,
+    Inquiry,
+    LogHead,
+    LogRecord,
+    NetworkExchange,
+    Provision,
+)
 from schemas.codec import KEY, decode, encode
 from schemas.records import (
     AnsweredKind,
@@ -73,6 +82,13 @@ TOPICS: dict[type[Any], str] = {
     ProvisionReported: "provision_reported",
     ProvisionRecorded: "provision_recorded",
     InquiryAnswered: "replies",
+}
+
+# One row, unless its key is there already.
+INSERT: dict[type[Any], str] = {
+    table.row: f"insert into {table.name} ({', '.join(table.columns)}) "  # noqa: S608 - our own names
+    f"values ({', '.join(f'${place}' for place in range(1, len(table.columns) + 1))}) on conflict do nothing"
+    for table in TABLES
 }
 
 Handle = Callable[[Any, Any], Awaitable[Sequence[Message]]]
@@ -151,13 +167,8 @@ class Handlers:
         if found is None or found["suspended"] or found["code"] is None:
             raise Refused(f"{inquirer}: not served")
         digest = sha256(encode(message)).digest()
-        fresh = await call.fetchval(
-            "insert into inquiries values ($1, $2, $3, $4, 1, 1, 0) on conflict do nothing returning 1",
-            inquirer,
-            record_id,
-            digest,
-            now,
-        )
+        inquiry = Inquiry(inquirer, record_id, digest, now, kinds=1, open_kinds=1, answered_at=0)
+        fresh = await call.fetchval(f"{INSERT[Inquiry]} returning 1", *inquiry)
         if fresh:
             last = await call.fetchval(
                 "insert into serial_counters values ($1, 1) "
@@ -165,24 +176,7 @@ class Handlers:
                 inquirer,
             )
             name = exchange_id(inquirer, serial_number(now, last, 0))
-            conditions = (kind.inquiry_condition_type, kind.inquiry_year_type, kind.period_from, kind.period_to)
-            await call.execute(
-                "insert into exchanges values "
-                "($1, $2, $3, 0, 'PERMIT_REQUESTED', '', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', 0, '', '')",
-                name,
-                inquirer,
-                record_id,
-                kind.provider_institution_code,
-                message.integrated_number,
-                message.affair_code,
-                message.procedure_code,
-                kind.spi_name_code,
-                "/".join(conditions),
-                message.inquirer_non_disclosure_code,
-                found["code"],
-                now,
-                now + ANSWER_MS,
-            )
+            await call.execute(INSERT[Exchange], *new_exchange(message, name, found["code"], now))
         else:
             known = await call.fetchrow(
                 "select e.exchange_id, i.content_digest from exchanges e join inquiries i "
@@ -268,6 +262,7 @@ class Handlers:
             permit_id=row["permit_id"],
             list_version=row["list_version"],
             row_id=row["row_id"],
+            operator_id=row["operator_id"],
             answer_digest=message.answer_digest,
             sealed_digest=message.sealed_digest,
         )
@@ -318,22 +313,22 @@ class Handlers:
         if not decision.permitted:
             raise Refused(f"{message.exchange_id}: {decision.rule}")
         permit_id = derived_id(message.exchange_id, "permit", 0)
-        expires = await call.fetchval(
-            "insert into network_exchanges values ($1, 'ISSUED', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
-            "on conflict (exchange_id) do update set exchange_id = excluded.exchange_id returning expires_at",
-            message.exchange_id,
-            message.provider_institution_code,
-            message.affair_code,
-            message.procedure_code,
-            message.spi_name_code,
-            message.consent_obtained,
-            message.inquirer_non_disclosure_code,
-            message.requested_at,
-            permit_id,
-            version,
-            decision.row_id,
-            now + permits.LIFE_MS,
+        row = NetworkExchange(
+            exchange_id=message.exchange_id,
+            state="ISSUED",
+            provider_institution_code=message.provider_institution_code,
+            affair_code=message.affair_code,
+            procedure_code=message.procedure_code,
+            spi_name_code=message.spi_name_code,
+            consent_obtained=message.consent_obtained,
+            non_disclosure_code=message.inquirer_non_disclosure_code,
+            requested_at=message.requested_at,
+            permit_id=permit_id,
+            list_version=version,
+            row_id=decision.row_id,
+            expires_at=now + permits.LIFE_MS,
         )
+        await call.execute(INSERT[NetworkExchange], *row)
         permit = encode(
             Permit(
                 permit_id,
@@ -346,8 +341,8 @@ class Handlers:
                 decision.item_codes,
                 version,
                 decision.row_id,
-                expires - permits.LIFE_MS,
-                expires,
+                now,
+                row.expires_at,
             )
         )
         proof = sign_batch([permit], permits.CONTEXT, self._secrets.keys.network_signing)[0]
@@ -481,16 +476,23 @@ class Handlers:
             raise Refused(f"{message.exchange_id}: nothing may leave")
         outcome = Outcome.NON_DISCLOSED if projection.non_disclosed else Outcome.OK
         hidden = "2" if projection.non_disclosed else message.inquirer_non_disclosure_code
-        await call.execute(
-            "insert into provisions values ($1, $2, $3, 'CLOSED', $4, $5, $6, '', '', 0, 0, '', '', '') "
-            "on conflict do nothing",
-            permit.permit_id,
-            permit.exchange_id,
-            permit.provider_institution_code,
-            outcome.value,
-            now,
-            message.linkage_code,
+        row = Provision(
+            permit_id=permit.permit_id,
+            exchange_id=permit.exchange_id,
+            institution_code=permit.provider_institution_code,
+            state="CLOSED",
+            outcome=outcome.value,
+            received_at=now,
+            linkage_code=message.linkage_code,
+            integrated_number="",
+            request=b"",
+            hold_deadline_at=0,
+            remind_at=0,
+            shown_digest=b"",
+            operator_id="",
+            hold_reason="",
         )
+        await call.execute(INSERT[Provision], *row)
         salt = hmac.new(self._secrets.keys.salts, permit.exchange_id.encode(), sha256).digest()[:16]
         plain = encode(ProvidedInformation(permit.exchange_id, permit.spi_name_code, now, salt, projection.records))
         aad = permit.exchange_id.encode()
@@ -548,27 +550,44 @@ class Handlers:
         )
         body = encode(message)
         leaf = leaf_of(size, counterpart, pair, body)
-        await call.execute(
-            "insert into log_records values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            owner,
-            size,
-            counterpart,
-            pair,
-            message.exchange_id,
-            message.party.value,
-            now,
-            leaf,
-            body,
-        )
+        row = LogRecord(owner, size, counterpart, pair, message.exchange_id, message.party.value, now, leaf, body)
+        await call.execute(INSERT[LogRecord], *row)
         grown = merkle.append_all(merkle.from_bytes(frontier), [leaf])
         await call.execute(
-            "insert into log_heads values ($1, $2, $3, 0) on conflict (institution_code) do update "
-            "set size = excluded.size, frontier = excluded.frontier",
-            owner,
-            grown.size,
-            merkle.to_bytes(grown),
+            "insert into log_heads (institution_code, size, frontier, checkpoint_due_at) values ($1, $2, $3, $4) "
+            "on conflict (institution_code) do update set size = excluded.size, frontier = excluded.frontier",
+            *LogHead(owner, grown.size, merkle.to_bytes(grown), 0),
         )
         return []
+
+
+def new_exchange(message: InquiryRequested, name: str, linkage_code: str, now: int) -> Exchange:
+    """The row of an inquiry's first kind; the load has one kind an inquiry."""
+    kind = message.kinds[0]
+    conditions = (kind.inquiry_condition_type, kind.inquiry_year_type, kind.period_from, kind.period_to)
+    return Exchange(
+        exchange_id=name,
+        institution_code=message.inquirer_institution_code,
+        record_identification_number=message.record_identification_number,
+        kind_index=0,
+        state="PERMIT_REQUESTED",
+        outcome="",
+        provider_institution_code=kind.provider_institution_code,
+        integrated_number=message.integrated_number,
+        affair_code=message.affair_code,
+        procedure_code=message.procedure_code,
+        spi_name_code=kind.spi_name_code,
+        conditions="/".join(conditions),
+        non_disclosure_code=message.inquirer_non_disclosure_code,
+        operator_id=f"{message.inquirer_department_code}/{message.inquirer_operator_id}",
+        linkage_code=linkage_code,
+        requested_at=now,
+        deadline_at=now + ANSWER_MS,
+        permit_id="",
+        list_version=0,
+        row_id="",
+        answer=b"",
+    )
 
 
 def application(config: settings.Config, pool: asyncpg.Pool[asyncpg.Record], prefix: str, workers: int) -> KafkaBroker:

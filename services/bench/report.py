@@ -24,12 +24,12 @@ MEANINGS = (
     ),
     "latency: from the moment an inquiry was due, whether or not it could be sent then",
     (
-        "PostgreSQL: growth of pg_database_size after VACUUM and CHECKPOINT, indexes, free space and the outbox's reusable "
-        "pages included; Kafka: growth of the *.log segments"
+        "PostgreSQL: growth of pg_database_size after VACUUM and CHECKPOINT; indexes, free space and the outbox's "
+        "reusable pages included; Kafka: growth of the *.log segments"
     ),
     (
-        "peer: FastStream, a transaction and an acknowledgement a message, the same rules and tables; * the better way to "
-        "run it counts"
+        "peer: FastStream, a transaction and an acknowledgement a message, the same rules and tables; the better way "
+        "to run it (*) counts"
     ),
     "floor: the same bytes and rows in the same batches, nothing read, checked, remembered or decided",
 )

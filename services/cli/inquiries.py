@@ -13,7 +13,6 @@ from services import flags
 from services.asking import Heard, ask, heard
 from services.cli import terminal
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
-from services.client import Credentials, client_of
 from services.processes import SystemClock
 from services.running import Running
 from services.world import VACCINATION, World
@@ -88,8 +87,7 @@ def send(
             for code, name in zip(targets, kinds, strict=True)
         )
     )
-    credentials = credentials_of(system, asked.inquirer_institution_code)
-    found = wait_for(answers(credentials, asked, wait))
+    found = wait_for(answers(system, asked, wait))
     show(asked, found, json=json_)
     # A refusal is an answer; a message that was refused as it stood started nothing.
     raise typer.Exit(terminal.DONE if all(one.exchange_id for one in found) else terminal.CHECK_FAILED)
@@ -115,25 +113,25 @@ def of_resident(system: Running, number: int | None, kind: str) -> InquiryReques
         return World(plan, system.keys).inquiry(number, SystemClock().now_ms())
 
 
-def credentials_of(system: Running, institution_code: str) -> Credentials:
-    """The institution's own credentials; a usage error that lists those that have any."""
+async def answers(system: Running, asked: InquiryRequested, wait: float) -> list[Heard]:
+    """Ask as the institution and wait."""
+    async with system.client(asked.inquirer_institution_code) as speaking:
+        if speaking is None:
+            raise typer.BadParameter(without(system, asked.inquirer_institution_code))
+        client, private_key = speaking
+        return heard(await ask(client, asked, wait), private_key)
+
+
+def without(system: Running, institution_code: str) -> str:
+    """Why nobody can speak for this institution, and who could."""
     if not institution_code:
-        raise typer.BadParameter("--institution または --resident が要ります / --institution or --resident is needed")
-    found = system.credentials(institution_code)
-    if found is None:
-        folder = system.installation.directory / "credentials" if system.installation else None
-        codes = sorted(path.name for path in folder.iterdir()) if folder and folder.exists() else []
-        raise typer.BadParameter(
-            f"--institution: {institution_code} の認証情報がありません。あるのは / no credentials of it; there are: "
-            f"{', '.join(codes)}"
-        )
-    return found
-
-
-async def answers(credentials: Credentials, asked: InquiryRequested, wait: float) -> list[Heard]:
-    """Ask and wait."""
-    async with client_of(credentials) as client:
-        return heard(await ask(client, asked, wait), credentials.sealing_private_key)
+        return "--institution または --resident が要ります / --institution or --resident is needed"
+    folder = system.installation.directory / "credentials" if system.installation else None
+    codes = sorted(path.name for path in folder.iterdir()) if folder and folder.exists() else []
+    return (
+        f"--institution: {institution_code} の認証情報がありません。あるのは / no credentials of it; there are: "
+        f"{', '.join(codes)}"
+    )
 
 
 def show(asked: InquiryRequested, found: list[Heard], *, json: bool) -> None:
@@ -177,11 +175,12 @@ def flag(
 ) -> None:
     """副本に自動応答不可フラグを立てる、または下ろす / block copies from automatic answers, or let them go."""
     system = running(data_dir)
-    credentials = credentials_of(system, institution)
 
     async def work() -> flags.Flagged:
-        async with system.store() as store, client_of(credentials) as client:
-            return await flags.set_flag(store, client, (institution, person, kind), not off, wait)
+        async with system.store() as store, system.client(institution) as speaking:
+            if speaking is None:
+                raise typer.BadParameter(without(system, institution))
+            return await flags.set_flag(store, speaking[0], (institution, person, kind), not off, wait)
 
     done = wait_for(work())
     if json_:

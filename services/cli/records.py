@@ -33,7 +33,7 @@ FIELDS = (
     ("list_version", "照合リストの版 / list version"),
     ("row_id", "照合リストの行 / list row"),
     ("auto_response_disabled", "自動応答不可 / held for a person"),
-    ("operator_id", "確認した職員 / operator"),
+    ("operator_id", "担当した職員 / operator"),
     ("hold_reason", "提供しない理由 / staff's reason"),
     ("copy_digest", "副本のダイジェスト / copies used"),
     ("answer_digest", "回答のダイジェスト / plain answer"),

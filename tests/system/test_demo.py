@@ -84,13 +84,13 @@ def test_answers_were_opened(told: dict[str, Any]) -> None:
 
 
 def test_three_records_tell_the_same(told: dict[str, Any]) -> None:
-    """Inquirer, network and provider recorded the confirmed exchange; the operator stands in the provider's alone."""
+    """Inquirer, network and provider recorded the confirmed exchange; the provider's names the operator."""
     parties = {record["party"]: record for record in told["records"]}
 
     assert list(parties) == ["INQUIRER", "NETWORK", "PROVIDER"]
     for field in ("outcome", "provided_at", "permit_id", "sealed_digest", "answer_digest", "spi_items"):
         assert len({str(record[field]) for record in parties.values()}) == 1, field
-    assert [record["operator_id"] for record in parties.values()] == ["", "", "OP900"]
+    assert parties["PROVIDER"]["operator_id"] == "OP900"
     assert parties["PROVIDER"]["auto_response_disabled"]
 
 

@@ -128,6 +128,7 @@ create table exchanges (
     spi_name_code text not null,
     conditions text not null,
     non_disclosure_code text not null,
+    operator_id text not null,
     linkage_code text not null,
     requested_at bigint not null,
     deadline_at bigint not null,
@@ -316,6 +317,8 @@ alter table serial_counters set (fillfactor = 30);
 -- of the row leave these indexes alone.
 create index exchanges_due on exchanges (deadline_at);
 create index network_exchanges_due on network_exchanges (expires_at);
+create index code_requests_due on code_requests (expires_at) where expires_at > 0;
+create index acquisitions_due on acquisitions (expires_at);
 create index provisions_due on provisions (remind_at) where remind_at > 0;
 
 -- One record a party and exchange, whatever else goes wrong.

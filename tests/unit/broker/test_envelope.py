@@ -11,6 +11,7 @@ from broker.topics import Destination
 
 AT_MS = 1_790_000_000_000
 OWNER = "9900123210600000"
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 INSIDE = Destination("network.permit_issued", 1, b"key")
 TO_INSTITUTION = Destination(f"institution.{OWNER}.replies", 0, "鍵".encode())
 
@@ -25,7 +26,7 @@ def delivered(message: Outgoing, offset: int = 5) -> Delivered:
     return Delivered(message.topic, message.partition, offset, message.key, message.value, message.headers, message.at)
 
 
-@pytest.mark.parametrize("trace", [b"", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
+@pytest.mark.parametrize("trace", [b"", TRACE])
 def test_the_origin_is_read_as_it_was_written(trace: bytes) -> None:
     """Id, service and shard, batch, place in the batch, and the trace where there is one."""
     messages = outgoing([said(INSIDE, 1), said(INSIDE, 2, trace)], "network/3", 2**40, AT_MS)
@@ -35,9 +36,18 @@ def test_the_origin_is_read_as_it_was_written(trace: bytes) -> None:
 
 def test_a_message_from_outside_is_named_after_its_place() -> None:
     """Without a cause the place where it lies is all that is known; a trace is kept."""
-    plain = Delivered("network.permit_issued", 1, 9, b"", b"", (("traceparent", b"t"),), AT_MS)
+    plain = Delivered("network.permit_issued", 1, 9, b"", b"", (("traceparent", TRACE),), AT_MS)
 
-    assert origin_of(plain) == Origin("network.permit_issued/1/9", "", None, b"t")
+    assert origin_of(plain) == Origin("network.permit_issued/1/9", "", None, TRACE)
+
+
+@pytest.mark.parametrize("trace", [None, b"", b"123456789018", TRACE + b"0", TRACE.upper(), b"\xff" * 55])
+def test_what_is_no_trace_goes_no_further(trace: bytes | None) -> None:
+    """Anybody writes anything into a header; what is not a W3C trace context is not handed on."""
+    headers = tuple((name, trace) for name in ("traceparent", "ce_id", "x", "y", "cause", "traceparent"))
+    plain = Delivered(f"institution.{OWNER}.requests", 0, 9, b"", b"", headers, AT_MS)  # type: ignore[arg-type]
+
+    assert origin_of(plain) == Origin(f"institution.{OWNER}.requests/0/9", "", None, b"")
 
 
 def test_a_cause_on_an_institutions_topic_is_not_believed() -> None:

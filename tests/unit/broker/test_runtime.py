@@ -266,7 +266,7 @@ def test_what_cannot_be_read_is_set_aside_and_the_next_is_served() -> None:
     [reply] = [decode(record.value) for record in bench.broker.records(f"institution.{OWNER}.replies")]
     assert isinstance(reply, InquiryRejected)
     assert (reply.topic, reply.partition, reply.offset) == (*CODES, 0)
-    assert reply.errors[0].error_id == "SIM-NOT_FRAMED"
+    assert reply.errors[0].error_id == "SIM-E112"
 
 
 def test_a_message_on_the_wrong_topic_is_set_aside() -> None:

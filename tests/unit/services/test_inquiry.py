@@ -476,8 +476,8 @@ def test_suspension_and_missing_code_end_every_kind_at_once() -> None:
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_expired_and_the_late_answer() -> None:
-    """After its deadline a kind is EXPIRED; the answer that comes later changes neither state nor reply nor record."""
+def test_expired_while_the_provider_was_away() -> None:
+    """A kind whose provider was away past the deadline is EXPIRED for all: nothing leaves for what nobody awaits."""
 
     async def scene(story: Story) -> None:
         await story.ask(asks())
@@ -491,8 +491,8 @@ def test_expired_and_the_late_answer() -> None:
 
     assert (story.kind_answered().outcome, story.kind_answered().rule) == (Outcome.EXPIRED, "DEADLINE_PASSED")
     assert story.exchange().state == State.EXPIRED
-    assert [m.outcome for m in story.said(ProvisionAnswered)] == [Outcome.OK]
-    assert records == {"INQUIRER": Outcome.EXPIRED, "NETWORK": Outcome.OK, "PROVIDER": Outcome.OK}
+    assert [(m.outcome, m.sealed_answer) for m in story.said(ProvisionAnswered)] == [(Outcome.EXPIRED, b"")]
+    assert records == dict.fromkeys(("INQUIRER", "NETWORK", "PROVIDER"), Outcome.EXPIRED)
 
 
 ENDS = (

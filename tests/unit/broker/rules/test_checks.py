@@ -68,6 +68,7 @@ def exchange(name: str, state: str, outcome: str, permit: str = "") -> Exchange:
         KIND,
         "///",
         "1",
+        "KENKO/OP001",
         OWN_CODE,
         AT_MS,
         AT_MS + 1,

@@ -23,6 +23,9 @@ from schemas.records import (
     CopyCommand,
     CopySubmitted,
     FieldError,
+    HoldConfirmed,
+    HoldReason,
+    HoldRefused,
     IdentityNotified,
     InquiryCancelRequested,
     InquiryRejected,
@@ -36,6 +39,8 @@ GOOD: dict[type[Any], Any] = {
     InquiryRequested: asks(),
     RequestedKind: kind(),
     InquiryCancelRequested: InquiryCancelRequested("Q1", KARIYA, "取下げ"),
+    HoldConfirmed: HoldConfirmed("x", KARIYA, "OP900", b"d", 1),
+    HoldRefused: HoldRefused("x", KARIYA, "OP900", HoldReason.OTHER, "確認できない", 1),
     CopyBatchOpened: CopyBatchOpened(KARIYA, "B1", "CHANGE", 1),
     CopySubmitted: CopySubmitted(
         KARIYA,
@@ -57,18 +62,21 @@ GOOD: dict[type[Any], Any] = {
 
 CODE = ("123456789012345", "12345678901234567", "１２３４５６７８９０１２３４５６", "99001232106000x0", " " * 16)
 INTEGRATED = ("12345678901234", "1234567890123456", "12345678901234a", "１２３４５６７８９０１２３４５")
-ID = ("x" * 41, "a b", "番号", "a\n", "a/b")
+ID = ("x" * 41, "a b", "番号", "a\n", "a/b", synthetic_individual_number(7), f"R-{synthetic_individual_number(8)}")
 DATE = ("2026010", "202601011", "20260230", "20261301", "2026-1-1", "２０２６０１０１", "00000000")
 DATE_WORDS = ("yyyymmdd", "YYYYMMDD, an existing day")
 INSTITUTION_WORDS = ("16桁の数字", "16 digits")
 INTEGRATED_WORDS = ("15桁の数字", "15 digits")
-ID_WORDS = ("英数字と ._:- の1～40文字", "1 to 40 letters, digits or ._:-")
+NO_NUMBER = ("（個人番号は不可）", ", no individual number")
+ID_WORDS = ("英数字と ._:- の1～40文字" + NO_NUMBER[0], "1 to 40 letters, digits or ._:-" + NO_NUMBER[1])
+NUMBER = synthetic_individual_number(7)
 SPI_WORDS = ("TM+14桁", "TM and 14 digits")
 SPI = ("TM1", "JM00000000000001", "TM0000000000000x", "tm00000000000001")
 
 
 def text(longest: int) -> tuple[tuple[Any, ...], tuple[str, str]]:
-    return ("x" * (longest + 1), "a\x00", "a\nb", "\x7f"), (f"1～{longest}文字", f"1 to {longest} characters")
+    words = (f"1～{longest}文字" + NO_NUMBER[0], f"1 to {longest} characters" + NO_NUMBER[1])
+    return ("x" * (longest + 1), "a\x00", "a\nb", "\x7f", NUMBER), words
 
 
 BAD: dict[type[Any], dict[str, tuple[tuple[Any, ...], tuple[str, str]]]] = {
@@ -113,6 +121,15 @@ BAD: dict[type[Any], dict[str, tuple[tuple[Any, ...], tuple[str, str]]]] = {
         "inquirer_institution_code": (CODE, INSTITUTION_WORDS),
         "reason": text(200),
     },
+    HoldConfirmed: {
+        "provider_institution_code": (CODE, INSTITUTION_WORDS),
+        "operator_id": text(20),
+    },
+    HoldRefused: {
+        "provider_institution_code": (CODE, INSTITUTION_WORDS),
+        "operator_id": text(20),
+        "note": text(200),
+    },
     CopyBatchOpened: {
         "institution_code": (CODE, INSTITUTION_WORDS),
         "batch_id": (ID, ID_WORDS),
@@ -142,6 +159,7 @@ BAD: dict[type[Any], dict[str, tuple[tuple[Any, ...], tuple[str, str]]]] = {
     },
     Item: {
         "code": text(20),
+        "value": ((NUMBER, f"{NUMBER} 様"), ("値" + NO_NUMBER[0], "a value" + NO_NUMBER[1])),
         "absence": (("NONE", "x"), ("NOT_APPLICABLE・NOT_HELD", "NOT_APPLICABLE or NOT_HELD")),
     },
     CodeAcquisitionRequested: {
@@ -162,6 +180,8 @@ BAD: dict[type[Any], dict[str, tuple[tuple[Any, ...], tuple[str, str]]]] = {
     },
 }
 MAY_BE_EMPTY = {
+    (HoldRefused, "note"),
+    (Item, "value"),
     (InquiryRequested, "inquirer_delegating_institution_code"),
     (InquiryRequested, "business_person_number"),
     (RequestedKind, "provider_delegating_institution_code"),
