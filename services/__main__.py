@@ -10,6 +10,7 @@ from broker.embedded.errors import EmbeddedError
 from broker.errors import ConfigurationFault, Fault, WorldFault
 from services.cli import (
     audit,
+    bench,
     demo,
     holds,
     inquiries,
@@ -42,6 +43,7 @@ app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
 app.add_typer(schemas.app, name="schemas")

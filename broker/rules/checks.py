@@ -272,7 +272,7 @@ def records_agree(history: History) -> list[Violation]:
 def records_are_complete(history: History) -> list[Violation]:
     """At rest: ended at home leaves one record, refused by the network two, everything a provider saw three."""
     name, found = "records_are_complete", []
-    served = {row.exchange_id for row in history.provisions}
+    served = {row.exchange_id for row in history.provisions if row.state != "WITHDRAWN"}
     records = _by_exchange(history)
     for row in history.exchanges:
         wanted = {Party.INQUIRER}
@@ -282,11 +282,15 @@ def records_are_complete(history: History) -> list[Violation]:
             wanted.add(Party.PROVIDER)
         there = set(records.get(row.exchange_id, {}))
         if there != wanted:
-            text = f"{row.state} has records of {sorted(there)}, wants {sorted(wanted)}"
+            text = f"{row.state} has records of {_named(there)}, wants {_named(wanted)}"
             found.append(Violation(name, row.exchange_id, text))
     known = {row.exchange_id for row in history.exchanges}
     found += [Violation(name, one, "recorded, but never asked") for one in records if one not in known]
     return found
+
+
+def _named(parties: Collection[Party]) -> str:
+    return ", ".join(sorted(party.value for party in parties)) or "nobody"
 
 
 def blocked_only_by_hand(history: History) -> list[Violation]:

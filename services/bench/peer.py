@@ -27,7 +27,7 @@ from services.up import System
 PROCESSES = 2
 WORKERS = (1, 10)  # consumers of each handler in each process; FastStream wants a partition for each
 WARM_UP_SHARE = 4  # one for so many measured: Java compiles what commits and fetches a message at a time
-LIMIT_SECONDS = 120.0
+LIMIT_SECONDS = 240.0
 STEPS = (
     "requests",
     "permit_requested",

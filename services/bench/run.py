@@ -35,6 +35,7 @@ from services.up import System
 from services.world import ATTACHED_AT_MOST, Plan
 
 LIMIT_SECONDS = 300.0
+SETTLE_SECONDS = 3.0  # idle services let go of outbox rows that are out; only then a size says what is kept
 SWEPT = (6, 100, 1741)
 AT_ONCE = 0.0
 WARM_UP, SUSTAINED = "暖機 / warm-up", "持続 / sustained"
@@ -237,8 +238,10 @@ class Session:
 
     async def _sustained(self, load: Load, connection: Any) -> Sustained:
         logs = self._system.embedded.kafka.data_dir / "logs"
+        await asyncio.sleep(SETTLE_SECONDS)
         before = await stored(connection, logs)
         driven = await self._drive(load, connection, SUSTAINED, self._amounts.inquiries, AT_ONCE)
+        await asyncio.sleep(SETTLE_SECONDS)
         growth = growth_each(before, await stored(connection, logs), driven.asked)
         institutions = len(self._system.world.names)
         return Sustained(institutions, driven.asked, driven.seconds, driven.per_second, driven.cpu, growth)

@@ -59,7 +59,7 @@ def short(value: Any) -> str:
     if isinstance(value, bytes):
         return f"{value.hex()[:16]}…" if value else "—"
     if isinstance(value, tuple):
-        return " ".join(value) or "—"
+        return "\n".join(value) or "—"
     if isinstance(value, bool):
         return "はい yes" if value else "いいえ no"
     return str(value) if value not in ("", 0, HoldReason.NONE) else "—"
