@@ -18,8 +18,9 @@ from typing import Any, cast
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.coders import CODERS as GENERATED
+from schemas.coders import decode_item, encode_item
 from schemas.records import CODERS, Item, Message
-from schemas.wire import Malformed
+from schemas.wire import Malformed, encode_long, items_ahead
 
 MAXIMUM_MESSAGE_BYTES = 262_144
 
@@ -177,27 +178,17 @@ def name_of(data: bytes) -> str:
     return schema.name if schema else ""
 
 
-_ITEMS = parse_schema(
-    {
-        "type": "array",
-        "items": {
-            "type": "record",
-            "name": "Item",
-            "fields": [{"name": name, "type": "string"} for name in Item._fields],
-        },
-    }
-)
-
-
 def pack_items(items: Sequence[Item]) -> bytes:
     """Items as a copy record keeps them: an Avro array without a frame, for tables only."""
-    stream = BytesIO()
-    schemaless_writer(stream, _ITEMS, [item._asdict() for item in items])
-    return stream.getvalue()
+    return encode_long(len(items)) + b"".join([encode_item(item) for item in items])
 
 
 @lru_cache(maxsize=8192)
 def unpack_items(data: bytes) -> tuple[Item, ...]:
     """The items of a copy record."""
-    plain = cast(list[dict[str, str]], schemaless_reader(BytesIO(data), _ITEMS, None))
-    return tuple(Item(**item) for item in plain)
+    count, place = items_ahead(data, 0)
+    found = []
+    for _ in range(count):
+        item, place = decode_item(data, place)
+        found.append(item)
+    return tuple(found)

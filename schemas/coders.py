@@ -7,7 +7,19 @@ fastavro does, in about half the time; `codec` uses them for today's schemas and
 from __future__ import annotations
 
 from schemas import records as r
-from schemas.wire import END, FALSE, LENGTHS, TRUE, Malformed, checked_bool, encode_long, items_ahead, more
+from schemas.wire import (
+    END,
+    FALSE,
+    LENGTHS,
+    TEXTS,
+    TRUE,
+    Malformed,
+    checked_bool,
+    encode_long,
+    items_ahead,
+    longer,
+    more,
+)
 
 
 def encode_acquisition_deadline_passed(record: r.AcquisitionDeadlinePassed) -> bytes:
@@ -21,10 +33,8 @@ def decode_acquisition_deadline_passed(d: bytes, p: int) -> tuple[r.AcquisitionD
     """A AcquisitionDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -41,60 +51,38 @@ def decode_acquisition_deadline_passed(d: bytes, p: int) -> tuple[r.AcquisitionD
 def encode_acquisition_number_assigned(record: r.AcquisitionNumberAssigned) -> bytes:
     """The body of a AcquisitionNumberAssigned."""
     f0, f1, f2, f3, f4 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            encode_long(f4),
-        )
-    )
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b, encode_long(f4)))
 
 
 def decode_acquisition_number_assigned(d: bytes, p: int) -> tuple[r.AcquisitionNumberAssigned, int]:
     """A AcquisitionNumberAssigned and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -111,38 +99,30 @@ def decode_acquisition_number_assigned(d: bytes, p: int) -> tuple[r.AcquisitionN
 def encode_acquisition_number_issued(record: r.AcquisitionNumberIssued) -> bytes:
     """The body of a AcquisitionNumberIssued."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, encode_long(f3)))
 
 
 def decode_acquisition_number_issued(d: bytes, p: int) -> tuple[r.AcquisitionNumberIssued, int]:
     """A AcquisitionNumberIssued and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -159,28 +139,22 @@ def decode_acquisition_number_issued(d: bytes, p: int) -> tuple[r.AcquisitionNum
 def encode_acquisition_number_requested(record: r.AcquisitionNumberRequested) -> bytes:
     """The body of a AcquisitionNumberRequested."""
     f0, f1 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
+    return b"".join((TEXTS[f0], TEXTS[f1]))
 
 
 def decode_acquisition_number_requested(d: bytes, p: int) -> tuple[r.AcquisitionNumberRequested, int]:
     """A AcquisitionNumberRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -193,27 +167,22 @@ def encode_cancel_ordered(record: r.CancelOrdered) -> bytes:
     """The body of a CancelOrdered."""
     f0, f1 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1]))
 
 
 def decode_cancel_ordered(d: bytes, p: int) -> tuple[r.CancelOrdered, int]:
     """A CancelOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -225,18 +194,15 @@ def decode_cancel_ordered(d: bytes, p: int) -> tuple[r.CancelOrdered, int]:
 def encode_checkpoint_due(record: r.CheckpointDue) -> bytes:
     """The body of a CheckpointDue."""
     f0, f1 = record
-    f0b = f0.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1)))
+    return b"".join((TEXTS[f0], encode_long(f1)))
 
 
 def decode_checkpoint_due(d: bytes, p: int) -> tuple[r.CheckpointDue, int]:
     """A CheckpointDue and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -253,48 +219,37 @@ def decode_checkpoint_due(d: bytes, p: int) -> tuple[r.CheckpointDue, int]:
 def encode_code_acquisition_failed(record: r.CodeAcquisitionFailed) -> bytes:
     """The body of a CodeAcquisitionFailed."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    f3b = f3.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TEXTS[f3]))
 
 
 def decode_code_acquisition_failed(d: bytes, p: int) -> tuple[r.CodeAcquisitionFailed, int]:
     """A CodeAcquisitionFailed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -306,38 +261,30 @@ def decode_code_acquisition_failed(d: bytes, p: int) -> tuple[r.CodeAcquisitionF
 def encode_code_acquisition_requested(record: r.CodeAcquisitionRequested) -> bytes:
     """The body of a CodeAcquisitionRequested."""
     f0, f1, f2 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b))
 
 
 def decode_code_acquisition_requested(d: bytes, p: int) -> tuple[r.CodeAcquisitionRequested, int]:
     """A CodeAcquisitionRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -349,28 +296,22 @@ def decode_code_acquisition_requested(d: bytes, p: int) -> tuple[r.CodeAcquisiti
 def encode_code_request_deadline_passed(record: r.CodeRequestDeadlinePassed) -> bytes:
     """The body of a CodeRequestDeadlinePassed."""
     f0, f1, f2 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2)))
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2)))
 
 
 def decode_code_request_deadline_passed(d: bytes, p: int) -> tuple[r.CodeRequestDeadlinePassed, int]:
     """A CodeRequestDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -387,38 +328,30 @@ def decode_code_request_deadline_passed(d: bytes, p: int) -> tuple[r.CodeRequest
 def encode_code_revocation_requested(record: r.CodeRevocationRequested) -> bytes:
     """The body of a CodeRevocationRequested."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, encode_long(f3)))
 
 
 def decode_code_revocation_requested(d: bytes, p: int) -> tuple[r.CodeRevocationRequested, int]:
     """A CodeRevocationRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -439,51 +372,30 @@ _CODESTATE_BYTES = {one: encode_long(n) for n, one in enumerate(_CODESTATE)}
 def encode_code_state_changed(record: r.CodeStateChanged) -> bytes:
     """The body of a CodeStateChanged."""
     f0, f1, f2, f3, f4 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    f4b = f4.encode()
-    return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            _CODESTATE_BYTES[f3],
-            LENGTHS[len(f4b)],
-            f4b,
-        )
-    )
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, _CODESTATE_BYTES[f3], TEXTS[f4]))
 
 
 def decode_code_state_changed(d: bytes, p: int) -> tuple[r.CodeStateChanged, int]:
     """A CodeStateChanged and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -496,10 +408,8 @@ def decode_code_state_changed(d: bytes, p: int) -> tuple[r.CodeStateChanged, int
     f3 = _CODESTATE[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
@@ -511,38 +421,29 @@ def decode_code_state_changed(d: bytes, p: int) -> tuple[r.CodeStateChanged, int
 def encode_copy_batch_opened(record: r.CopyBatchOpened) -> bytes:
     """The body of a CopyBatchOpened."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3)))
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2], encode_long(f3)))
 
 
 def decode_copy_batch_opened(d: bytes, p: int) -> tuple[r.CopyBatchOpened, int]:
     """A CopyBatchOpened and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -563,48 +464,36 @@ _BATCHSTATE_BYTES = {one: encode_long(n) for n, one in enumerate(_BATCHSTATE)}
 def encode_field_error(record: r.FieldError) -> bytes:
     """The body of a FieldError."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    f3b = f3.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2], TEXTS[f3]))
 
 
 def decode_field_error(d: bytes, p: int) -> tuple[r.FieldError, int]:
     """A FieldError and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -616,15 +505,11 @@ def decode_field_error(d: bytes, p: int) -> tuple[r.FieldError, int]:
 def encode_copy_batch_reported(record: r.CopyBatchReported) -> bytes:
     """The body of a CopyBatchReported."""
     f0, f1, f2, f3, f4, f5, f6, f7 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f7b = b"".join([encode_long(len(f7)), *[encode_field_error(one) for one in f7], END]) if f7 else END
     return b"".join(
         (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
+            TEXTS[f0],
+            TEXTS[f1],
             _BATCHSTATE_BYTES[f2],
             encode_long(f3),
             encode_long(f4),
@@ -639,19 +524,15 @@ def decode_copy_batch_reported(d: bytes, p: int) -> tuple[r.CopyBatchReported, i
     """A CopyBatchReported and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -702,38 +583,30 @@ _COPYCOMMAND_BYTES = {one: encode_long(n) for n, one in enumerate(_COPYCOMMAND)}
 def encode_item(record: r.Item) -> bytes:
     """The body of a Item."""
     f0, f1, f2 = record
-    f0b = f0.encode()
     f1b = f1.encode()
-    f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, TEXTS[f2]))
 
 
 def decode_item(d: bytes, p: int) -> tuple[r.Item, int]:
     """A Item and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -745,49 +618,29 @@ def decode_item(d: bytes, p: int) -> tuple[r.Item, int]:
 def encode_copy_submitted(record: r.CopySubmitted) -> bytes:
     """The body of a CopySubmitted."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15 = record
-    f0b = f0.encode()
     f1b = f1.encode()
     f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = f7.encode()
-    f8b = f8.encode()
     f9b = b"".join([encode_long(len(f9)), *[encode_item(one) for one in f9], END]) if f9 else END
-    f10b = f10.encode()
-    f12b = f12.encode()
-    f13b = f13.encode()
-    f15b = f15.encode()
     return b"".join(
         (
-            LENGTHS[len(f0b)],
-            f0b,
+            TEXTS[f0],
             LENGTHS[len(f1b)],
             f1b,
             _COPYCOMMAND_BYTES[f2],
             LENGTHS[len(f3b)],
             f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            LENGTHS[len(f7b)],
-            f7b,
-            LENGTHS[len(f8b)],
-            f8b,
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
             f9b,
-            LENGTHS[len(f10b)],
-            f10b,
+            TEXTS[f10],
             encode_long(f11),
-            LENGTHS[len(f12b)],
-            f12b,
-            LENGTHS[len(f13b)],
-            f13b,
+            TEXTS[f12],
+            TEXTS[f13],
             TRUE if f14 else FALSE,
-            LENGTHS[len(f15b)],
-            f15b,
+            TEXTS[f15],
         )
     )
 
@@ -796,19 +649,15 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     """A CopySubmitted and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -821,55 +670,43 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     f2 = _COPYCOMMAND[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f8 = d[p:e].decode()
     p = e
@@ -883,10 +720,8 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     f9 = tuple(f9l)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e].decode()
     p = e
@@ -897,19 +732,15 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     f11 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f13 = d[p:e].decode()
     p = e
@@ -917,10 +748,8 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     p += 1
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f15 = d[p:e].decode()
     p = e
@@ -933,48 +762,36 @@ def encode_hold_confirmed(record: r.HoldConfirmed) -> bytes:
     """The body of a HoldConfirmed."""
     f0, f1, f2, f3, f4 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    return b"".join(
-        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, LENGTHS[len(f3)], f3, encode_long(f4))
-    )
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2], LENGTHS[len(f3)], f3, encode_long(f4)))
 
 
 def decode_hold_confirmed(d: bytes, p: int) -> tuple[r.HoldConfirmed, int]:
     """A HoldConfirmed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e]
     p = e
@@ -999,10 +816,8 @@ def decode_hold_deadline_passed(d: bytes, p: int) -> tuple[r.HoldDeadlinePassed,
     """A HoldDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -1024,22 +839,9 @@ def encode_hold_refused(record: r.HoldRefused) -> bytes:
     """The body of a HoldRefused."""
     f0, f1, f2, f3, f4, f5 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
     f4b = f4.encode()
     return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            _HOLDREASON_BYTES[f3],
-            LENGTHS[len(f4b)],
-            f4b,
-            encode_long(f5),
-        )
+        (LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2], _HOLDREASON_BYTES[f3], LENGTHS[len(f4b)], f4b, encode_long(f5))
     )
 
 
@@ -1047,28 +849,22 @@ def decode_hold_refused(d: bytes, p: int) -> tuple[r.HoldRefused, int]:
     """A HoldRefused and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1081,10 +877,8 @@ def decode_hold_refused(d: bytes, p: int) -> tuple[r.HoldRefused, int]:
     f3 = _HOLDREASON[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
@@ -1101,38 +895,31 @@ def decode_hold_refused(d: bytes, p: int) -> tuple[r.HoldRefused, int]:
 def encode_identity_confirmed(record: r.IdentityConfirmed) -> bytes:
     """The body of a IdentityConfirmed."""
     f0, f1, f2 = record
-    f0b = f0.encode()
     f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
 
 
 def decode_identity_confirmed(d: bytes, p: int) -> tuple[r.IdentityConfirmed, int]:
     """A IdentityConfirmed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1144,38 +931,30 @@ def decode_identity_confirmed(d: bytes, p: int) -> tuple[r.IdentityConfirmed, in
 def encode_identity_notified(record: r.IdentityNotified) -> bytes:
     """The body of a IdentityNotified."""
     f0, f1, f2 = record
-    f0b = f0.encode()
     f1b = f1.encode()
-    f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, TEXTS[f2]))
 
 
 def decode_identity_notified(d: bytes, p: int) -> tuple[r.IdentityNotified, int]:
     """A IdentityNotified and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1187,28 +966,23 @@ def decode_identity_notified(d: bytes, p: int) -> tuple[r.IdentityNotified, int]
 def encode_identity_unknown(record: r.IdentityUnknown) -> bytes:
     """The body of a IdentityUnknown."""
     f0, f1 = record
-    f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b))
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b))
 
 
 def decode_identity_unknown(d: bytes, p: int) -> tuple[r.IdentityUnknown, int]:
     """A IdentityUnknown and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -1221,38 +995,31 @@ def encode_inquiry_accepted(record: r.InquiryAccepted) -> bytes:
     """The body of a InquiryAccepted."""
     f0, f1, f2, f3 = record
     f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    f3b = b"".join([encode_long(len(f3)), *[LENGTHS[len(e := one.encode())] + e for one in f3], END]) if f3 else END
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, f3b))
+    f3b = b"".join([encode_long(len(f3)), *[TEXTS[one] for one in f3], END]) if f3 else END
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], LENGTHS[len(f2b)], f2b, f3b))
 
 
 def decode_inquiry_accepted(d: bytes, p: int) -> tuple[r.InquiryAccepted, int]:
     """A InquiryAccepted and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1262,10 +1029,8 @@ def decode_inquiry_accepted(d: bytes, p: int) -> tuple[r.InquiryAccepted, int]:
         for _ in range(c):
             n = d[p]
             p += 1
-            if n > 127:
-                n, p = more(d, p, n)
-            if n & 1:
-                raise Malformed("a length is negative")
+            if n & 129:
+                n, p = longer(d, p, n)
             e = p + (n >> 1)
             one = d[p:e].decode()
             p = e
@@ -1284,47 +1049,27 @@ _OUTCOME_BYTES = {one: encode_long(n) for n, one in enumerate(_OUTCOME)}
 def encode_answered_kind(record: r.AnsweredKind) -> bytes:
     """The body of a AnsweredKind."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = f7.encode()
-    f8b = f8.encode()
-    f12b = f12.encode()
-    f13b = f13.encode()
-    f14b = f14.encode()
     return b"".join(
         (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
+            TEXTS[f0],
+            TEXTS[f1],
             LENGTHS[len(f2b)],
             f2b,
             _OUTCOME_BYTES[f3],
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            LENGTHS[len(f7b)],
-            f7b,
-            LENGTHS[len(f8b)],
-            f8b,
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
             encode_long(f9),
             LENGTHS[len(f10)],
             f10,
             LENGTHS[len(f11)],
             f11,
-            LENGTHS[len(f12b)],
-            f12b,
-            LENGTHS[len(f13b)],
-            f13b,
-            LENGTHS[len(f14b)],
-            f14b,
+            TEXTS[f12],
+            TEXTS[f13],
+            TEXTS[f14],
         )
     )
 
@@ -1333,28 +1078,22 @@ def decode_answered_kind(d: bytes, p: int) -> tuple[r.AnsweredKind, int]:
     """A AnsweredKind and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1367,46 +1106,36 @@ def decode_answered_kind(d: bytes, p: int) -> tuple[r.AnsweredKind, int]:
     f3 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f8 = d[p:e].decode()
     p = e
@@ -1417,46 +1146,36 @@ def decode_answered_kind(d: bytes, p: int) -> tuple[r.AnsweredKind, int]:
     f9 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f11 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f13 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f14 = d[p:e].decode()
     p = e
@@ -1469,38 +1188,30 @@ def encode_inquiry_answered(record: r.InquiryAnswered) -> bytes:
     """The body of a InquiryAnswered."""
     f0, f1, f2, f3, f4 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
     f4b = b"".join([encode_long(len(f4)), *[encode_answered_kind(one) for one in f4], END]) if f4 else END
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3), f4b))
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2], encode_long(f3), f4b))
 
 
 def decode_inquiry_answered(d: bytes, p: int) -> tuple[r.InquiryAnswered, int]:
     """A InquiryAnswered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1526,37 +1237,29 @@ def encode_inquiry_cancel_requested(record: r.InquiryCancelRequested) -> bytes:
     """The body of a InquiryCancelRequested."""
     f0, f1, f2 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2]))
 
 
 def decode_inquiry_cancel_requested(d: bytes, p: int) -> tuple[r.InquiryCancelRequested, int]:
     """A InquiryCancelRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1576,10 +1279,8 @@ def decode_inquiry_deadline_passed(d: bytes, p: int) -> tuple[r.InquiryDeadlineP
     """A InquiryDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -1598,12 +1299,6 @@ def encode_inquiry_forwarded(record: r.InquiryForwarded) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11 = record
     f0b = f0.encode()
     f3b = f3.encode()
-    f4b = f4.encode()
-    f6b = f6.encode()
-    f8b = f8.encode()
-    f9b = f9.encode()
-    f10b = f10.encode()
-    f11b = f11.encode()
     return b"".join(
         (
             LENGTHS[len(f0b)],
@@ -1614,20 +1309,14 @@ def encode_inquiry_forwarded(record: r.InquiryForwarded) -> bytes:
             f2,
             LENGTHS[len(f3b)],
             f3b,
-            LENGTHS[len(f4b)],
-            f4b,
+            TEXTS[f4],
             TRUE if f5 else FALSE,
-            LENGTHS[len(f6b)],
-            f6b,
+            TEXTS[f6],
             encode_long(f7),
-            LENGTHS[len(f8b)],
-            f8b,
-            LENGTHS[len(f9b)],
-            f9b,
-            LENGTHS[len(f10b)],
-            f10b,
-            LENGTHS[len(f11b)],
-            f11b,
+            TEXTS[f8],
+            TEXTS[f9],
+            TEXTS[f10],
+            TEXTS[f11],
         )
     )
 
@@ -1636,46 +1325,36 @@ def decode_inquiry_forwarded(d: bytes, p: int) -> tuple[r.InquiryForwarded, int]
     """A InquiryForwarded and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
@@ -1683,10 +1362,8 @@ def decode_inquiry_forwarded(d: bytes, p: int) -> tuple[r.InquiryForwarded, int]
     p += 1
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
@@ -1697,37 +1374,29 @@ def decode_inquiry_forwarded(d: bytes, p: int) -> tuple[r.InquiryForwarded, int]
     f7 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f8 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f9 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f11 = d[p:e].decode()
     p = e
@@ -1740,59 +1409,37 @@ def encode_inquiry_held(record: r.InquiryHeld) -> bytes:
     """The body of a InquiryHeld."""
     f0, f1, f2, f3, f4 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            encode_long(f4),
-        )
-    )
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2], LENGTHS[len(f3b)], f3b, encode_long(f4)))
 
 
 def decode_inquiry_held(d: bytes, p: int) -> tuple[r.InquiryHeld, int]:
     """A InquiryHeld and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -1810,40 +1457,30 @@ def encode_inquiry_rejected(record: r.InquiryRejected) -> bytes:
     """The body of a InquiryRejected."""
     f0, f1, f2, f3, f4, f5 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
     f5b = b"".join([encode_long(len(f5)), *[encode_field_error(one) for one in f5], END]) if f5 else END
-    return b"".join(
-        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, encode_long(f3), encode_long(f4), f5b)
-    )
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], TEXTS[f2], encode_long(f3), encode_long(f4), f5b))
 
 
 def decode_inquiry_rejected(d: bytes, p: int) -> tuple[r.InquiryRejected, int]:
     """A InquiryRejected and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -1873,96 +1510,57 @@ def decode_inquiry_rejected(d: bytes, p: int) -> tuple[r.InquiryRejected, int]:
 def encode_requested_kind(record: r.RequestedKind) -> bytes:
     """The body of a RequestedKind."""
     f0, f1, f2, f3, f4, f5, f6, f7 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            encode_long(f7),
-        )
-    )
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2], TEXTS[f3], TEXTS[f4], TEXTS[f5], TEXTS[f6], encode_long(f7)))
 
 
 def decode_requested_kind(d: bytes, p: int) -> tuple[r.RequestedKind, int]:
     """A RequestedKind and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
@@ -1981,16 +1579,8 @@ def encode_inquiry_requested(record: r.InquiryRequested) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    f2b = f2.encode()
-    f3b = f3.encode()
-    f4b = f4.encode()
     f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = f7.encode()
     f8b = b"".join([encode_long(len(f8)), *[encode_requested_kind(one) for one in f8], END]) if f8 else END
-    f9b = f9.encode()
-    f10b = f10.encode()
-    f11b = f11.encode()
     f12b = f12.encode()
     return b"".join(
         (
@@ -1998,25 +1588,17 @@ def encode_inquiry_requested(record: r.InquiryRequested) -> bytes:
             f0b,
             LENGTHS[len(f1b)],
             f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            LENGTHS[len(f4b)],
-            f4b,
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
             LENGTHS[len(f5b)],
             f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            LENGTHS[len(f7b)],
-            f7b,
+            TEXTS[f6],
+            TEXTS[f7],
             f8b,
-            LENGTHS[len(f9b)],
-            f9b,
-            LENGTHS[len(f10b)],
-            f10b,
-            LENGTHS[len(f11b)],
-            f11b,
+            TEXTS[f9],
+            TEXTS[f10],
+            TEXTS[f11],
             LENGTHS[len(f12b)],
             f12b,
             TRUE if f13 else FALSE,
@@ -2029,73 +1611,57 @@ def decode_inquiry_requested(d: bytes, p: int) -> tuple[r.InquiryRequested, int]
     """A InquiryRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
@@ -2109,37 +1675,29 @@ def decode_inquiry_requested(d: bytes, p: int) -> tuple[r.InquiryRequested, int]
     f8 = tuple(f8l)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f9 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f11 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
@@ -2156,18 +1714,15 @@ def encode_inquiry_returned(record: r.InquiryReturned) -> bytes:
     """The body of a InquiryReturned."""
     f0, f1, f2 = record
     f0b = f0.encode()
-    f2b = f2.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], LENGTHS[len(f2b)], f2b))
+    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], TEXTS[f2]))
 
 
 def decode_inquiry_returned(d: bytes, p: int) -> tuple[r.InquiryReturned, int]:
     """A InquiryReturned and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -2180,10 +1735,8 @@ def decode_inquiry_returned(d: bytes, p: int) -> tuple[r.InquiryReturned, int]:
     f1 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -2197,11 +1750,6 @@ def encode_inquiry_sent(record: r.InquirySent) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7, f8 = record
     f0b = f0.encode()
     f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = f7.encode()
-    f8b = f8.encode()
     return b"".join(
         (
             LENGTHS[len(f0b)],
@@ -2212,16 +1760,11 @@ def encode_inquiry_sent(record: r.InquirySent) -> bytes:
             f2,
             LENGTHS[len(f3b)],
             f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            LENGTHS[len(f7b)],
-            f7b,
-            LENGTHS[len(f8b)],
-            f8b,
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
         )
     )
 
@@ -2230,82 +1773,64 @@ def decode_inquiry_sent(d: bytes, p: int) -> tuple[r.InquirySent, int]:
     """A InquirySent and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f8 = d[p:e].decode()
     p = e
@@ -2318,19 +1843,16 @@ def encode_inquiry_withdrawn(record: r.InquiryWithdrawn) -> bytes:
     """The body of a InquiryWithdrawn."""
     f0, f1, f2, f3 = record
     f0b = f0.encode()
-    f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
+    return b"".join((LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], TEXTS[f2], LENGTHS[len(f3b)], f3b))
 
 
 def decode_inquiry_withdrawn(d: bytes, p: int) -> tuple[r.InquiryWithdrawn, int]:
     """A InquiryWithdrawn and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -2343,19 +1865,15 @@ def decode_inquiry_withdrawn(d: bytes, p: int) -> tuple[r.InquiryWithdrawn, int]
     f1 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -2367,60 +1885,38 @@ def decode_inquiry_withdrawn(d: bytes, p: int) -> tuple[r.InquiryWithdrawn, int]
 def encode_linkage_code_issued(record: r.LinkageCodeIssued) -> bytes:
     """The body of a LinkageCodeIssued."""
     f0, f1, f2, f3, f4 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
     f3b = f3.encode()
-    return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            encode_long(f4),
-        )
-    )
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b, encode_long(f4)))
 
 
 def decode_linkage_code_issued(d: bytes, p: int) -> tuple[r.LinkageCodeIssued, int]:
     """A LinkageCodeIssued and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -2437,28 +1933,23 @@ def decode_linkage_code_issued(d: bytes, p: int) -> tuple[r.LinkageCodeIssued, i
 def encode_linkage_code_revoked(record: r.LinkageCodeRevoked) -> bytes:
     """The body of a LinkageCodeRevoked."""
     f0, f1, f2 = record
-    f0b = f0.encode()
     f1b = f1.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2)))
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, encode_long(f2)))
 
 
 def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked, int]:
     """A LinkageCodeRevoked and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -2475,18 +1966,15 @@ def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked,
 def encode_permission_list_distributed(record: r.PermissionListDistributed) -> bytes:
     """The body of a PermissionListDistributed."""
     f0, f1, f2, f3 = record
-    f0b = f0.encode()
-    return b"".join((LENGTHS[len(f0b)], f0b, encode_long(f1), LENGTHS[len(f2)], f2, encode_long(f3)))
+    return b"".join((TEXTS[f0], encode_long(f1), LENGTHS[len(f2)], f2, encode_long(f3)))
 
 
 def decode_permission_list_distributed(d: bytes, p: int) -> tuple[r.PermissionListDistributed, int]:
     """A PermissionListDistributed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -2497,10 +1985,8 @@ def decode_permission_list_distributed(d: bytes, p: int) -> tuple[r.PermissionLi
     f1 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e]
     p = e
@@ -2519,33 +2005,21 @@ def encode_permit(record: r.Permit) -> bytes:
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11 = record
     f0b = f0.encode()
     f1b = f1.encode()
-    f2b = f2.encode()
-    f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = b"".join([encode_long(len(f7)), *[LENGTHS[len(e := one.encode())] + e for one in f7], END]) if f7 else END
-    f9b = f9.encode()
+    f7b = b"".join([encode_long(len(f7)), *[TEXTS[one] for one in f7], END]) if f7 else END
     return b"".join(
         (
             LENGTHS[len(f0b)],
             f0b,
             LENGTHS[len(f1b)],
             f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
             f7b,
             encode_long(f8),
-            LENGTHS[len(f9b)],
-            f9b,
+            TEXTS[f9],
             encode_long(f10),
             encode_long(f11),
         )
@@ -2556,64 +2030,50 @@ def decode_permit(d: bytes, p: int) -> tuple[r.Permit, int]:
     """A Permit and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
@@ -2623,10 +2083,8 @@ def decode_permit(d: bytes, p: int) -> tuple[r.Permit, int]:
         for _ in range(c):
             n = d[p]
             p += 1
-            if n > 127:
-                n, p = more(d, p, n)
-            if n & 1:
-                raise Malformed("a length is negative")
+            if n & 129:
+                n, p = longer(d, p, n)
             e = p + (n >> 1)
             one = d[p:e].decode()
             p = e
@@ -2640,10 +2098,8 @@ def decode_permit(d: bytes, p: int) -> tuple[r.Permit, int]:
     f8 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f9 = d[p:e].decode()
     p = e
@@ -2673,10 +2129,8 @@ def decode_permit_deadline_passed(d: bytes, p: int) -> tuple[r.PermitDeadlinePas
     """A PermitDeadlinePassed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -2695,7 +2149,6 @@ def encode_permit_issued(record: r.PermitIssued) -> bytes:
     f0, f1, f2, f3, f4, f5 = record
     f0b = f0.encode()
     f3b = f3.encode()
-    f5b = f5.encode()
     return b"".join(
         (
             LENGTHS[len(f0b)],
@@ -2707,8 +2160,7 @@ def encode_permit_issued(record: r.PermitIssued) -> bytes:
             LENGTHS[len(f3b)],
             f3b,
             encode_long(f4),
-            LENGTHS[len(f5b)],
-            f5b,
+            TEXTS[f5],
         )
     )
 
@@ -2717,37 +2169,29 @@ def decode_permit_issued(d: bytes, p: int) -> tuple[r.PermitIssued, int]:
     """A PermitIssued and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
@@ -2758,10 +2202,8 @@ def decode_permit_issued(d: bytes, p: int) -> tuple[r.PermitIssued, int]:
     f4 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
@@ -2774,25 +2216,8 @@ def encode_permit_refused(record: r.PermitRefused) -> bytes:
     """The body of a PermitRefused."""
     f0, f1, f2, f3, f4, f5, f6 = record
     f0b = f0.encode()
-    f2b = f2.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
     return b"".join(
-        (
-            LENGTHS[len(f0b)],
-            f0b,
-            _OUTCOME_BYTES[f1],
-            LENGTHS[len(f2b)],
-            f2b,
-            encode_long(f3),
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-        )
+        (LENGTHS[len(f0b)], f0b, _OUTCOME_BYTES[f1], TEXTS[f2], encode_long(f3), TEXTS[f4], TEXTS[f5], TEXTS[f6])
     )
 
 
@@ -2800,10 +2225,8 @@ def decode_permit_refused(d: bytes, p: int) -> tuple[r.PermitRefused, int]:
     """A PermitRefused and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -2816,10 +2239,8 @@ def decode_permit_refused(d: bytes, p: int) -> tuple[r.PermitRefused, int]:
     f1 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -2830,28 +2251,22 @@ def decode_permit_refused(d: bytes, p: int) -> tuple[r.PermitRefused, int]:
     f3 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
@@ -2864,29 +2279,17 @@ def encode_permit_requested(record: r.PermitRequested) -> bytes:
     """The body of a PermitRequested."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8 = record
     f0b = f0.encode()
-    f1b = f1.encode()
-    f2b = f2.encode()
-    f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f7b = f7.encode()
     return b"".join(
         (
             LENGTHS[len(f0b)],
             f0b,
-            LENGTHS[len(f1b)],
-            f1b,
-            LENGTHS[len(f2b)],
-            f2b,
-            LENGTHS[len(f3b)],
-            f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
+            TEXTS[f1],
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
+            TEXTS[f5],
             TRUE if f6 else FALSE,
-            LENGTHS[len(f7b)],
-            f7b,
+            TEXTS[f7],
             encode_long(f8),
         )
     )
@@ -2896,55 +2299,43 @@ def decode_permit_requested(d: bytes, p: int) -> tuple[r.PermitRequested, int]:
     """A PermitRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
@@ -2952,10 +2343,8 @@ def decode_permit_requested(d: bytes, p: int) -> tuple[r.PermitRequested, int]:
     p += 1
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
@@ -2972,29 +2361,23 @@ def decode_permit_requested(d: bytes, p: int) -> tuple[r.PermitRequested, int]:
 def encode_provided_record(record: r.ProvidedRecord) -> bytes:
     """The body of a ProvidedRecord."""
     f0, f1, f2 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = b"".join([encode_long(len(f2)), *[encode_item(one) for one in f2], END]) if f2 else END
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, f2b))
+    return b"".join((TEXTS[f0], TEXTS[f1], f2b))
 
 
 def decode_provided_record(d: bytes, p: int) -> tuple[r.ProvidedRecord, int]:
     """A ProvidedRecord and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -3015,28 +2398,23 @@ def encode_provided_information(record: r.ProvidedInformation) -> bytes:
     """The body of a ProvidedInformation."""
     f0, f1, f2, f3, f4 = record
     f0b = f0.encode()
-    f1b = f1.encode()
     f4b = b"".join([encode_long(len(f4)), *[encode_provided_record(one) for one in f4], END]) if f4 else END
-    return b"".join((LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, encode_long(f2), LENGTHS[len(f3)], f3, f4b))
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], encode_long(f2), LENGTHS[len(f3)], f3, f4b))
 
 
 def decode_provided_information(d: bytes, p: int) -> tuple[r.ProvidedInformation, int]:
     """A ProvidedInformation and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
@@ -3047,10 +2425,8 @@ def decode_provided_information(d: bytes, p: int) -> tuple[r.ProvidedInformation
     f2 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e]
     p = e
@@ -3071,19 +2447,13 @@ def encode_provision_answered(record: r.ProvisionAnswered) -> bytes:
     """The body of a ProvisionAnswered."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12 = record
     f0b = f0.encode()
-    f2b = f2.encode()
-    f7b = b"".join([encode_long(len(f7)), *[LENGTHS[len(e := one.encode())] + e for one in f7], END]) if f7 else END
-    f8b = f8.encode()
-    f10b = f10.encode()
-    f11b = f11.encode()
-    f12b = f12.encode()
+    f7b = b"".join([encode_long(len(f7)), *[TEXTS[one] for one in f7], END]) if f7 else END
     return b"".join(
         (
             LENGTHS[len(f0b)],
             f0b,
             _OUTCOME_BYTES[f1],
-            LENGTHS[len(f2b)],
-            f2b,
+            TEXTS[f2],
             encode_long(f3),
             LENGTHS[len(f4)],
             f4,
@@ -3092,15 +2462,11 @@ def encode_provision_answered(record: r.ProvisionAnswered) -> bytes:
             LENGTHS[len(f6)],
             f6,
             f7b,
-            LENGTHS[len(f8b)],
-            f8b,
+            TEXTS[f8],
             encode_long(f9),
-            LENGTHS[len(f10b)],
-            f10b,
-            LENGTHS[len(f11b)],
-            f11b,
-            LENGTHS[len(f12b)],
-            f12b,
+            TEXTS[f10],
+            TEXTS[f11],
+            TEXTS[f12],
         )
     )
 
@@ -3109,10 +2475,8 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     """A ProvisionAnswered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -3125,10 +2489,8 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     f1 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -3139,28 +2501,22 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     f3 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e]
     p = e
@@ -3170,10 +2526,8 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
         for _ in range(c):
             n = d[p]
             p += 1
-            if n > 127:
-                n, p = more(d, p, n)
-            if n & 1:
-                raise Malformed("a length is negative")
+            if n & 129:
+                n, p = longer(d, p, n)
             e = p + (n >> 1)
             one = d[p:e].decode()
             p = e
@@ -3182,10 +2536,8 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     f7 = tuple(f7l)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f8 = d[p:e].decode()
     p = e
@@ -3196,28 +2548,22 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     f9 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f11 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
@@ -3237,10 +2583,8 @@ def decode_provision_held(d: bytes, p: int) -> tuple[r.ProvisionHeld, int]:
     """A ProvisionHeld and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -3288,63 +2632,39 @@ def encode_provision_recorded(record: r.ProvisionRecorded) -> bytes:
         f24,
         f25,
     ) = record
-    f0b = f0.encode()
     f2b = f2.encode()
     f3b = f3.encode()
-    f4b = f4.encode()
-    f5b = f5.encode()
-    f6b = f6.encode()
-    f7b = f7.encode()
-    f10b = f10.encode()
-    f11b = f11.encode()
-    f12b = f12.encode()
-    f13b = b"".join([encode_long(len(f13)), *[LENGTHS[len(e := one.encode())] + e for one in f13], END]) if f13 else END
-    f15b = f15.encode()
-    f16b = f16.encode()
+    f13b = b"".join([encode_long(len(f13)), *[TEXTS[one] for one in f13], END]) if f13 else END
     f17b = f17.encode()
-    f19b = f19.encode()
-    f22b = f22.encode()
     return b"".join(
         (
-            LENGTHS[len(f0b)],
-            f0b,
+            TEXTS[f0],
             _PARTY_BYTES[f1],
             LENGTHS[len(f2b)],
             f2b,
             LENGTHS[len(f3b)],
             f3b,
-            LENGTHS[len(f4b)],
-            f4b,
-            LENGTHS[len(f5b)],
-            f5b,
-            LENGTHS[len(f6b)],
-            f6b,
-            LENGTHS[len(f7b)],
-            f7b,
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
             encode_long(f8),
             encode_long(f9),
-            LENGTHS[len(f10b)],
-            f10b,
-            LENGTHS[len(f11b)],
-            f11b,
-            LENGTHS[len(f12b)],
-            f12b,
+            TEXTS[f10],
+            TEXTS[f11],
+            TEXTS[f12],
             f13b,
             _OUTCOME_BYTES[f14],
-            LENGTHS[len(f15b)],
-            f15b,
-            LENGTHS[len(f16b)],
-            f16b,
+            TEXTS[f15],
+            TEXTS[f16],
             LENGTHS[len(f17b)],
             f17b,
             encode_long(f18),
-            LENGTHS[len(f19b)],
-            f19b,
+            TEXTS[f19],
             LENGTHS[len(f20)],
             f20,
             TRUE if f21 else FALSE,
-            LENGTHS[len(f22b)],
-            f22b,
+            TEXTS[f22],
             _HOLDREASON_BYTES[f23],
             LENGTHS[len(f24)],
             f24,
@@ -3358,10 +2678,8 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     """A ProvisionRecorded and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -3374,55 +2692,43 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     f1 = _PARTY[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f3 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f6 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
@@ -3438,28 +2744,22 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     f9 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f10 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f11 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
@@ -3469,10 +2769,8 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
         for _ in range(c):
             n = d[p]
             p += 1
-            if n > 127:
-                n, p = more(d, p, n)
-            if n & 1:
-                raise Malformed("a length is negative")
+            if n & 129:
+                n, p = longer(d, p, n)
             e = p + (n >> 1)
             one = d[p:e].decode()
             p = e
@@ -3488,28 +2786,22 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     f14 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f15 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f16 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f17 = d[p:e].decode()
     p = e
@@ -3520,19 +2812,15 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     f18 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f19 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f20 = d[p:e]
     p = e
@@ -3540,10 +2828,8 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     p += 1
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f22 = d[p:e].decode()
     p = e
@@ -3556,19 +2842,15 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     f23 = _HOLDREASON[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f24 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f25 = d[p:e]
     p = e
@@ -3608,24 +2890,20 @@ def encode_provision_reported(record: r.ProvisionReported) -> bytes:
     """The body of a ProvisionReported."""
     f0, f1, f2, f3, f4, f5, f6, f7 = record
     f0b = f0.encode()
-    f2b = f2.encode()
-    f6b = b"".join([encode_long(len(f6)), *[LENGTHS[len(e := one.encode())] + e for one in f6], END]) if f6 else END
-    f7b = f7.encode()
+    f6b = b"".join([encode_long(len(f6)), *[TEXTS[one] for one in f6], END]) if f6 else END
     return b"".join(
         (
             LENGTHS[len(f0b)],
             f0b,
             _OUTCOME_BYTES[f1],
-            LENGTHS[len(f2b)],
-            f2b,
+            TEXTS[f2],
             encode_long(f3),
             LENGTHS[len(f4)],
             f4,
             LENGTHS[len(f5)],
             f5,
             f6b,
-            LENGTHS[len(f7b)],
-            f7b,
+            TEXTS[f7],
         )
     )
 
@@ -3634,10 +2912,8 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     """A ProvisionReported and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
@@ -3650,10 +2926,8 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     f1 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -3664,19 +2938,15 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     f3 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e]
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f5 = d[p:e]
     p = e
@@ -3686,10 +2956,8 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
         for _ in range(c):
             n = d[p]
             p += 1
-            if n > 127:
-                n, p = more(d, p, n)
-            if n & 1:
-                raise Malformed("a length is negative")
+            if n & 129:
+                n, p = longer(d, p, n)
             e = p + (n >> 1)
             one = d[p:e].decode()
             p = e
@@ -3698,10 +2966,8 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     f6 = tuple(f6l)
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f7 = d[p:e].decode()
     p = e
@@ -3713,40 +2979,30 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
 def encode_record_entry(record: r.RecordEntry) -> bytes:
     """The body of a RecordEntry."""
     f0, f1, f2, f3, f4 = record
-    f0b = f0.encode()
-    f1b = f1.encode()
     f2b = f2.encode()
-    return b"".join(
-        (LENGTHS[len(f0b)], f0b, LENGTHS[len(f1b)], f1b, LENGTHS[len(f2b)], f2b, _PARTY_BYTES[f3], LENGTHS[len(f4)], f4)
-    )
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, _PARTY_BYTES[f3], LENGTHS[len(f4)], f4))
 
 
 def decode_record_entry(d: bytes, p: int) -> tuple[r.RecordEntry, int]:
     """A RecordEntry and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f1 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f2 = d[p:e].decode()
     p = e
@@ -3759,10 +3015,8 @@ def decode_record_entry(d: bytes, p: int) -> tuple[r.RecordEntry, int]:
     f3 = _PARTY[n >> 1]
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f4 = d[p:e]
     p = e
@@ -3774,19 +3028,16 @@ def decode_record_entry(d: bytes, p: int) -> tuple[r.RecordEntry, int]:
 def encode_records_submitted(record: r.RecordsSubmitted) -> bytes:
     """The body of a RecordsSubmitted."""
     f0, f1 = record
-    f0b = f0.encode()
     f1b = b"".join([encode_long(len(f1)), *[encode_record_entry(one) for one in f1], END]) if f1 else END
-    return b"".join((LENGTHS[len(f0b)], f0b, f1b))
+    return b"".join((TEXTS[f0], f1b))
 
 
 def decode_records_submitted(d: bytes, p: int) -> tuple[r.RecordsSubmitted, int]:
     """A RecordsSubmitted and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    if n & 1:
-        raise Malformed("a length is negative")
+    if n & 129:
+        n, p = longer(d, p, n)
     e = p + (n >> 1)
     f0 = d[p:e].decode()
     p = e

@@ -153,7 +153,19 @@ fastavro does, in about half the time; `codec` uses them for today's schemas and
 from __future__ import annotations
 
 from schemas import records as r
-from schemas.wire import END, FALSE, LENGTHS, TRUE, Malformed, checked_bool, encode_long, items_ahead, more
+from schemas.wire import (
+    END,
+    FALSE,
+    LENGTHS,
+    TEXTS,
+    TRUE,
+    Malformed,
+    checked_bool,
+    encode_long,
+    items_ahead,
+    longer,
+    more,
+)
 '''
 
 
@@ -195,7 +207,7 @@ class CoderWriter:
         lines.append(f"    {', '.join(places)}{',' if len(places) == 1 else ''} = record")
         parts: list[str] = []
         for place, field in zip(places, schema["fields"], strict=True):
-            ready, found = encoding_of(place, field["type"])
+            ready, found = encoding_of(place, field["type"], field["name"])
             lines += [f"    {line}" for line in ready]
             parts += found
         lines.append(f'    return b"".join(({", ".join(parts)}{"," if len(parts) == 1 else ""}))')
@@ -215,8 +227,30 @@ class CoderWriter:
         self.out.append("\n".join(lines) + "\n")
 
 
-def encoding_of(name: str, kind: Any) -> tuple[list[str], list[str]]:
+# Texts that hardly ever come twice; all others are few, and their bytes are remembered.
+UNIQUE = frozenset(
+    {
+        "acquisition_number",
+        "business_person_number",
+        "exchange_id",
+        "integrated_number",
+        "linkage_code",
+        "note",
+        "permit_id",
+        "reception_number",
+        "record_identification_number",
+        "requested_at",
+        "resident_token",
+        "transaction_serial_number",
+        "value",
+    }
+)
+
+
+def encoding_of(name: str, kind: Any, field: str = "") -> tuple[list[str], list[str]]:
     """Lines that prepare a field, and the parts it becomes."""
+    if kind == "string" and field not in UNIQUE:
+        return [], [f"TEXTS[{name}]"]
     if kind == "string":
         return [f"{name}b = {name}.encode()"], [f"LENGTHS[len({name}b)]", f"{name}b"]
     if kind == "bytes":
@@ -228,7 +262,7 @@ def encoding_of(name: str, kind: Any) -> tuple[list[str], list[str]]:
     if kind["type"] == "enum":
         return [], [f"_{kind['name'].upper()}_BYTES[{name}]"]
     if kind["items"] == "string":
-        each = "LENGTHS[len(e := one.encode())] + e"
+        each = "TEXTS[one]"
     elif isinstance(kind["items"], str):
         each = " + ".join(encoding_of("one", kind["items"])[1])
     else:
@@ -241,9 +275,10 @@ def decoding_of(name: str, kind: Any) -> list[str]:
     """Lines that read a field at `p` and move `p` behind it."""
     number = ["n = d[p]", "p += 1", "if n > 127:", "    n, p = more(d, p, n)"]
     if kind in ("string", "bytes"):
-        check = ["if n & 1:", '    raise Malformed("a length is negative")', "e = p + (n >> 1)"]
+        # 129: more bytes follow, or the length is negative; neither happens to short texts.
+        length = ["n = d[p]", "p += 1", "if n & 129:", "    n, p = longer(d, p, n)", "e = p + (n >> 1)"]
         value = "d[p:e].decode()" if kind == "string" else "d[p:e]"
-        return [*number, *check, f"{name} = {value}", "p = e"]
+        return [*length, f"{name} = {value}", "p = e"]
     if kind == "long":
         return [*number, f"{name} = (n >> 1) ^ -(n & 1)"]
     if kind == "boolean":

@@ -35,6 +35,23 @@ class Lengths(dict[int, bytes]):
 
 
 LENGTHS = Lengths({length: encode_long(length) for length in range(16_384)})
+TEXTS_KEPT = 65_536
+
+
+class Texts(dict[str, bytes]):
+    """Texts with their length in front, by text: codes, names and words come again and again. Bounded."""
+
+    def __missing__(self, text: str) -> bytes:
+        data = text.encode()
+        whole = LENGTHS[len(data)] + data
+        if len(data) < 128:
+            if len(self) >= TEXTS_KEPT:
+                self.clear()
+            self[text] = whole
+        return whole
+
+
+TEXTS = Texts()
 TRUE, FALSE, END = b"\x01", b"\x00", b"\x00"
 
 
@@ -52,6 +69,16 @@ def more(data: bytes, place: int, first: int) -> tuple[int, int]:
             raise Malformed("a number has more than ten bytes")
     if value >> 64:
         raise Malformed("a number does not fit 64 bits")
+    return value, place
+
+
+def longer(data: bytes, place: int, first: int) -> tuple[int, int]:
+    """A length of more than one byte, or a negative one, which is refused."""
+    value = first
+    if first > 127:
+        value, place = more(data, place, first)
+    if value & 1:
+        raise Malformed("a length is negative")
     return value, place
 
 

@@ -344,7 +344,7 @@ class Provider:
 
     def _plain(self, permit: Permit, projection: Projection, now: int) -> bytes:
         """The answer, generated from permit and copies; the salt keeps its digest from being guessed."""
-        salt = hmac.new(self._salt_key, permit.exchange_id.encode(), sha256).digest()[:16]
+        salt = hmac.digest(self._salt_key, permit.exchange_id.encode(), "sha256")[:16]
         return encode(ProvidedInformation(permit.exchange_id, permit.spi_name_code, now, salt, projection.records))
 
 
