@@ -6,6 +6,7 @@ Fault
 │   ├── Held       another owner's lease on the shard still runs: wait, or take it for Fenced when it was ours
 │   └── Fenced     another owner took the shard over: this one stops
 └── OwnFault       we are wrong, or what we stand on is not what we left: stop, acknowledge nothing
+    └── Unstorable the database cannot hold a value or a row of this batch: find the message and set it aside
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Fenced(WorldFault):
 
 class OwnFault(Fault):
     """What we stand on is not what we left: a log that ends early, a table that is missing, a broken invariant."""
+
+
+class Unstorable(OwnFault):
+    """The database refuses a value (NUL in a text) or a row (a record that is there already)."""
 
 
 class ConfigurationFault(Fault):

@@ -25,7 +25,7 @@ import structlog
 
 from broker.decision import Decision
 from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
-from broker.errors import Fenced, Held, OwnFault, PeerFault, WorldFault
+from broker.errors import Fenced, Held, OwnFault, PeerFault, Unstorable, WorldFault
 from broker.facts import Facts
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
 from broker.rules.identity import derived_id
@@ -40,6 +40,8 @@ Read = tuple[Delivered, Origin]
 NEVER = Cause(-1, -1)
 TIMER_OVERLAP_MS = 30_000
 TIMER_LOOKS = 30
+LINGER_FETCHES = 4
+LINGER_FETCH_SECONDS = 0.004
 EVENT = structlog.get_logger("chukan.runtime")
 
 
@@ -50,6 +52,8 @@ class Limits(NamedTuple):
     wait_seconds: longest wait for new messages. retry_seconds: pause before the same thing is tried again.
     patience_seconds: how long the world may be away before the worker gives up. lease_seconds: how long a silent
     owner keeps its shard. timer_seconds: how often due rows are looked for. timer_rows: how many at once.
+    linger_messages, linger_seconds: a fetch of so many means load, and then waiting so long for more makes the batches
+    larger and each message cheaper; single messages never wait.
     """
 
     batch_messages: int = 500
@@ -61,6 +65,8 @@ class Limits(NamedTuple):
     timer_seconds: float = 1.0
     timer_rows: int = 500
     maximum_bytes: int = 262_144
+    linger_messages: int = 16
+    linger_seconds: float = 0.03
 
 
 def nothing(point: str) -> None:
@@ -187,6 +193,8 @@ class Worker:
                 await self._room.wait()
             most = min(self.limits.batch_messages, self.service.batch_messages)
             records = await self._log.fetch(most, self.limits.wait_seconds)
+            if self.limits.linger_messages <= len(records) < most:
+                records += await self._more(most - len(records))
             now = self._clock.now_ms()
             if records:
                 await self.handle(records)
@@ -195,6 +203,17 @@ class Worker:
                 # An idle owner keeps its lease alive and lets go of outbox rows that are out.
                 await self.handle([])
                 idle_since = now
+
+    async def _more(self, most: int) -> list[Delivered]:
+        """Under load: what arrives in a little while, so that one transaction serves more messages."""
+        await asyncio.sleep(self.limits.linger_seconds)
+        found: list[Delivered] = []
+        for _ in range(LINGER_FETCHES):
+            more = await self._log.fetch(most - len(found), LINGER_FETCH_SECONDS)
+            found += more
+            if not more or len(found) >= most:
+                break
+        return found
 
     async def _deliver(self) -> None:
         while True:
@@ -213,8 +232,11 @@ class Worker:
 
     # ── one batch ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def handle(self, records: Sequence[Delivered]) -> None:
-        """Decide on these records, in offset order within each partition, and commit their effects."""
+    async def handle(self, records: Sequence[Delivered], *, unstorable: bool = False) -> None:
+        """Decide on these records, in offset order within each partition, and commit their effects.
+
+        unstorable: the one record given has been found to hold what the database cannot, and is set aside.
+        """
         now = self._clock.now_ms()
         self._reached("after_fetch")
         positions = _Positions(self._positions)
@@ -223,9 +245,21 @@ class Worker:
         published = tuple(self._published)
         said: list[Said] = []
         try:
-            outcomes = await self._commit(fresh, positions, published, now, said)
+            outcomes = await self._commit(fresh, positions, published, now, said, unstorable=unstorable)
         except WorldFault:
             raise
+        except Unstorable:
+            await self._hold(now)
+            if unstorable or not any(sender_of(record.topic) for record in records):
+                # What our own services said must be storable: stop rather than lose it.
+                raise
+            # Nothing was committed. Halves of halves lead to the record; all others are served as if it were not there.
+            middle = len(records) // 2
+            for part in (records[:middle], records[middle:]) if middle else ():
+                await self.handle(part)
+            if not middle:
+                await self.handle(records, unstorable=True)
+            return
         except Exception:
             # Another owner's commits may have fallen between our reads: Fenced then, and the fault is not ours.
             await self._hold(now)
@@ -252,11 +286,23 @@ class Worker:
             )
 
     async def _commit(
-        self, fresh: Sequence[Read], positions: _Positions, published: tuple[int, ...], now: int, said: list[Said]
+        self,
+        fresh: Sequence[Read],
+        positions: _Positions,
+        published: tuple[int, ...],
+        now: int,
+        said: list[Said],
+        *,
+        unstorable: bool,
     ) -> Mapping[str, int]:
         async with self._store.transaction() as transaction:
             facts = Facts(transaction)
-            outcomes = await self._decide(fresh, facts, now, said)
+            if unstorable:
+                for record, _ in fresh:
+                    self._set_aside(record, "UNSTORABLE", "the database refuses a value of it", facts, now, said)
+                outcomes: Mapping[str, int] = {"set_aside": len(fresh)}
+            else:
+                outcomes = await self._decide(fresh, facts, now, said)
             self._reached("before_write")
             await facts.flush()
             advance = Advance(

@@ -74,7 +74,7 @@ WORLD = ground(PLAN).world
 KARIYA, TOYOTA, ANJO = (code for _, code, _ in WORLD.codes)
 """Kariya and Toyota have topics of their own; Anjo speaks on the shared ones."""
 
-VERSIONS = count(2)  # versions are immutable: no two lists of the whole run share a number
+VERSIONS = count(1000)  # versions are immutable: no two lists of the whole run share a number
 HEX_CODE = re.compile(rb"[0-9a-f]{64}")
 ATTACHED_HOME = next(n for n in range(PLAN.residents) if WORLD.resident(n).home == KARIYA)
 SHARED_HOME = next(n for n in range(PLAN.residents) if WORLD.resident(n).home == ANJO)

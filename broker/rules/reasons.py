@@ -50,6 +50,7 @@ REASONS: dict[str, Reason] = {
     "UNKNOWN_SCHEMA": Reason("SIM-E113", "登録されていないスキーマ番号です", "the schema number is not registered"),
     "DAMAGED": Reason("SIM-E114", "電文がスキーマに合いません", "the message does not follow its schema"),
     "TRAILING_BYTES": Reason("SIM-E115", "電文の後ろに余分なデータがあります", "bytes follow the end of the message"),
+    "UNSTORABLE": Reason("SIM-E116", "保存できない値を含む電文です", "the message holds a value that cannot be kept"),
     # the inquirer's side
     "CODE_MISSING": Reason(
         "SIM-E201",

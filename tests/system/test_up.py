@@ -44,6 +44,7 @@ class Up:
         world = ("--institutions", "3", "--residents", "40", "--seed", "1")
         self.errors = directory.with_suffix(".err")
         self.directory = directory
+        self.line: dict[str, Any] = {}
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen((*argv, *world), stdout=subprocess.PIPE, stderr=errors, cwd="/")
         assert self.process.stdout is not None
@@ -55,8 +56,8 @@ class Up:
             raise AssertionError(f"not ready after {READY_SECONDS} s:\n{self.said()}")
         line = self.output.readline()
         assert line, self.said()
-        found: dict[str, Any] = json.loads(line)
-        return found
+        self.line = json.loads(line)
+        return self.line
 
     def said(self) -> str:
         """Everything on its error output."""
@@ -168,13 +169,13 @@ def inquiries_in(directory: Path, postgres: str) -> int:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A `chukan up` that the tests share; the last of them end it."""
     with running(tmp_path_factory.mktemp("up") / "first") as one:
-        one.line = one.ready()  # type: ignore[attr-defined]
+        one.ready()
         yield one
 
 
 def test_the_ready_line_holds_what_was_promised(first: Up) -> None:
     """Exactly these keys, each something one can use, and no secret in it or in what was said on the side."""
-    line = first.line  # type: ignore[attr-defined]
+    line = first.line
     said = json.dumps(line) + first.said()
     hidden = [path for path in first.directory.rglob("secrets/*") if path.is_file()]
 
@@ -244,7 +245,7 @@ def test_sigterm_leaves_no_process_and_the_next_start_goes_on(first: Up) -> None
     """SIGTERM ends everything in time with 0; an inquiry sent while all services are down is answered by the next
     start, which finds world, ports and records as they were."""
     known = family(first.process.pid)
-    line = first.line  # type: ignore[attr-defined]
+    line = first.line
     count = inquiries_in(first.directory, line["postgres"])
     started = time.monotonic()
 

@@ -119,7 +119,7 @@ def test_the_json_is_one_plain_object_with_the_promised_names() -> None:
         {"offered_per_second", "asked", "answered", "seconds", "p50_ms", "p99_ms", "max_ms"}
     ] * 2
     assert found["correctness"]["outcomes"] == {"OK": 2}
-    assert found["kafka_compiler"] == "full"
+    assert found["kafka_compiler"] == "quick"
     assert found["sweep"] == []
 
 
