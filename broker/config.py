@@ -42,7 +42,7 @@ class Config:
     instance: str = setting("", "name of this process as owner of shards; default: host name and process id")
     registry_host: str = setting("127.0.0.1", "address of the schema endpoint")
     registry_port: int = setting(0, "port of the schema endpoint; 0 takes a free one and keeps it")
-    batch_messages: int = setting(500, "messages in one transaction at most")
+    batch_messages: int = setting(1000, "messages in one transaction at most")
     fetch_wait_ms: int = setting(500, "how long Kafka may hold back an empty fetch, milliseconds")
     log_level: str = setting("info", "debug, info, warning or error")
     timer_seconds: float = setting(1.0, "how often timers look, seconds")

@@ -56,7 +56,7 @@ class Limits(NamedTuple):
     larger and each message cheaper; single messages never wait.
     """
 
-    batch_messages: int = 500
+    batch_messages: int = 1000
     batches_in_flight: int = 4
     wait_seconds: float = 0.25
     retry_seconds: float = 0.2
