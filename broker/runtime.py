@@ -250,8 +250,7 @@ class Worker:
             raise
         except Unstorable:
             await self._hold(now)
-            if unstorable or not any(sender_of(record.topic) for record in records):
-                # What our own services said must be storable: stop rather than lose it.
+            if unstorable or not records:
                 raise
             # Nothing was committed. Halves of halves lead to the record; all others are served as if it were not there.
             middle = len(records) // 2
