@@ -91,6 +91,7 @@ class KafkaLog:
         self._consumer: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
         self._acknowledged_at = 0.0
+        self._acknowledging: asyncio.Task[None] | None = None
         self._heard_at = 0.0
 
     async def start(self, positions: Mapping[Source, int]) -> None:
@@ -184,20 +185,29 @@ class KafkaLog:
             raise
 
     async def acknowledge(self, positions: Mapping[Source, int]) -> None:
-        """See `Log.acknowledge`; at most once in five seconds."""
+        """See `Log.acknowledge`; at most once in five seconds, and nobody waits for it."""
         now = time.monotonic()
         if self._consumer is None or now - self._acknowledged_at < ACKNOWLEDGE_SECONDS:
             return
         self._acknowledged_at = now
-        offsets = {TopicPartition(*source): offset for source, offset in positions.items()}
+        if self._acknowledging is None or self._acknowledging.done():
+            offsets = {TopicPartition(*source): offset for source, offset in positions.items()}
+            self._acknowledging = asyncio.create_task(self._commit(self._consumer, offsets))
+
+    @staticmethod
+    async def _commit(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
         with contextlib.suppress(KafkaError, TimeoutError, OSError):
-            async with asyncio.timeout(1):
-                await self._consumer.commit(offsets)
+            async with asyncio.timeout(STOP_SECONDS):
+                await consumer.commit(offsets)
 
     async def stop(self) -> None:
         """See `Log.stop`."""
         consumer, producer = self._consumer, self._producer
         self._consumer = self._producer = None
+        if self._acknowledging is not None:
+            self._acknowledging.cancel()
+            await asyncio.gather(self._acknowledging, return_exceptions=True)
+            self._acknowledging = None
         for client in (consumer, producer):
             if client is not None:
                 await abandon(client)
