@@ -112,8 +112,8 @@ class Worker:
         self._looks: dict[Timer, deque[int]] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
-        self._names = {kind: self._topics.names(kind) for kind in service.hears}
-        self._allowed = {(name, kind) for kind, names in self._names.items() for name in names}
+        self._allowed = {(name, kind) for kind in service.hears for name in topics.names(kind)}
+        self._lease_ms = int(self.limits.lease_seconds * 1000)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,9 +162,9 @@ class Worker:
         )
 
     async def _claim(self) -> Claim:
-        lease_ms = int(self.limits.lease_seconds * 1000)
+        now = self._clock.now_ms()
         try:
-            return await self._store.claim(self.service.name, self.shard, self.owner, self._clock.now_ms(), lease_ms)
+            return await self._store.claim(self.service.name, self.shard, self.owner, now, self._lease_ms)
         except Held as fault:
             if self._epoch:
                 # It was ours, and while we were away another owner took it over.
@@ -312,7 +312,7 @@ class Worker:
                 positions.changed,
                 pack(said, now),
                 published,
-                now + int(self.limits.lease_seconds * 1000),
+                now + self._lease_ms,
             )
             await transaction.advance(advance)
             # A crash from here to the end of the commit leaves all of the batch or nothing of it.
@@ -321,7 +321,7 @@ class Worker:
 
     async def _hold(self, now: int) -> None:
         """Change nothing but the lease; Fenced when the shard is another's."""
-        lease_until = now + int(self.limits.lease_seconds * 1000)
+        lease_until = now + self._lease_ms
         async with self._store.transaction() as transaction:
             await transaction.advance(
                 Advance(self.service.name, self.shard, self._epoch, self._batch, {}, b"", (), lease_until)

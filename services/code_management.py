@@ -35,10 +35,9 @@ from schemas.records import (
     LinkageCodeRevoked,
     Message,
 )
-from services.common import in_force, sender_checked
+from services.common import BY_PERSON, code_in_force, sender_checked
 
 NAME = "code_management"
-BY_PERSON = ("institution_code", "integrated_number")
 
 
 def rejected(request_id: str, institution_code: str, errors: Sequence[FieldError], context: Context) -> Decision:
@@ -47,12 +46,6 @@ def rejected(request_id: str, institution_code: str, errors: Sequence[FieldError
         echoed(request_id), institution_code, context.topic, context.partition, context.offset, tuple(errors)
     )
     return Decision("rejected", (reply,))
-
-
-def bindings_in_force(institution_code: str, integrated_number: str, facts: Facts, now: int) -> list[CodeBinding]:
-    """The person's codes that hold now; never more than one."""
-    found = facts.all(CodeBinding, BY_PERSON, institution_code, integrated_number)
-    return [one for one in found if in_force(one, now)]
 
 
 # ── an institution asks ──────────────────────────────────────────────────────────────────────────────────────────
@@ -76,7 +69,7 @@ def decide_requested(message: CodeAcquisitionRequested, facts: Facts, context: C
         errors = [field_error("request_id", "DUPLICATE_RECORD_ID")]
     if errors:
         return rejected(message.request_id, message.institution_code, errors, context)
-    if bindings_in_force(message.institution_code, message.integrated_number, facts, context.now):
+    if code_in_force(message.institution_code, message.integrated_number, facts, context.now):
         state = CodeStateChanged(
             message.institution_code,
             message.request_id,
@@ -205,13 +198,13 @@ def decide_revocation(message: CodeRevocationRequested, facts: Facts, context: C
     """Close the code; its row stays, so that which code was in force at any moment can be told."""
     sender_checked(message.institution_code, facts, context)
     errors = errors_in(message)
-    found = bindings_in_force(message.institution_code, message.integrated_number, facts, context.now)
-    if not errors and not found:
+    found = code_in_force(message.institution_code, message.integrated_number, facts, context.now)
+    if not errors and found is None:
         errors = [field_error("integrated_number", "CODE_UNKNOWN")]
-    if errors:
+    if errors or found is None:
         return rejected(message.request_id, message.institution_code, errors, context)
     ends = max(message.valid_to, context.now)  # the past is not rewritten
-    closed = found[0]._replace(valid_to=ends)
+    closed = found._replace(valid_to=ends)
     told = CodeStateChanged(
         message.institution_code, message.request_id, message.integrated_number, CodeState.REVOKED, "REVOKED"
     )

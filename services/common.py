@@ -10,13 +10,22 @@ from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules.numbers import is_institution_code
 from broker.service import Context
-from broker.tables import Institution
+from broker.tables import CodeBinding, Institution
 from broker.topics import lane_of
 from schemas.codec import MAXIMUM_MESSAGE_BYTES, encode
 from schemas.records import Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
 
+BY_PERSON = ("institution_code", "integrated_number")
 ENTRIES_AT_MOST = 200  # records in one message
 BODIES_AT_MOST = MAXIMUM_MESSAGE_BYTES // 2  # bytes of records in one message: a record names as many items as it likes
+
+
+class About(Protocol):
+    """Any message about one exchange."""
+
+    @property
+    def exchange_id(self) -> str:
+        """Which."""
 
 
 class InForce(Protocol):
@@ -34,6 +43,12 @@ class InForce(Protocol):
 def in_force(one: InForce, now: int) -> bool:
     """Whether it holds at this moment."""
     return one.valid_from <= now and (one.valid_to == 0 or now < one.valid_to)
+
+
+def code_in_force(institution_code: str, integrated_number: str, facts: Facts, now: int) -> CodeBinding | None:
+    """The person's code that holds now at an institution; there is never more than one."""
+    bindings = facts.all(CodeBinding, BY_PERSON, institution_code, integrated_number)
+    return next((one for one in bindings if in_force(one, now)), None)
 
 
 def sender_checked(institution_code: str, facts: Facts, context: Context) -> Institution:

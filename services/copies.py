@@ -113,9 +113,10 @@ def decide_submitted(message: CopySubmitted, facts: Facts, context: Context) -> 
     if receipt is not None and receipt.content_digest == digest:
         return Decision("repeat")
     batch = facts.get(CopyBatch, message.institution_code, message.batch_id)
-    errors = place_errors(message, batch) or row_errors(message, receipt, facts, context.now)
+    misplaced = place_errors(message, batch)
+    errors = misplaced or row_errors(message, receipt, facts, context.now)
     if errors:
-        return row_refused(message, batch, errors, counted=not place_errors(message, batch))
+        return row_refused(message, batch, errors, has_place=not misplaced)
     received = CopyReceipt(message.institution_code, message.record_identification_number, digest)
     writes = [received, *new_versions(message, facts, context.now)]
     if batch is None:
@@ -248,20 +249,16 @@ def counted(batch: CopyBatch, *, accepted: int = 0, rejected: int = 0) -> CopyBa
 
 
 def row_refused(
-    message: CopySubmitted, batch: CopyBatch | None, errors: Sequence[FieldError], *, counted: bool
+    message: CopySubmitted, batch: CopyBatch | None, errors: Sequence[FieldError], *, has_place: bool
 ) -> Decision:
     """Say what is wrong with the row; one that has a place in the batch uses it up, the others go through."""
-    if batch is None or not counted:
+    if batch is None or not has_place:
         standing = batch or CopyBatch(
             message.institution_code, echoed(message.batch_id), BatchState.ABORTED.value, 0, 1, 0, 0, 0
         )
         return Decision("row_refused", (report(standing, message.row_number, errors),))
-    grown = _counted(batch)
+    grown = counted(batch, rejected=1)
     return Decision("row_refused", (report(grown, message.row_number, errors),), (grown,))
-
-
-def _counted(batch: CopyBatch) -> CopyBatch:
-    return counted(batch, rejected=1)
 
 
 SERVICE = Service(

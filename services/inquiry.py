@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from broker.decision import Decision
 from broker.errors import OwnFault, PeerFault
@@ -50,11 +50,10 @@ from schemas.records import (
     ProvisionHeld,
     RequestedKind,
 )
-from services.common import in_force, name_of, sender_checked, submit_records
+from services.common import BY_PERSON, About, code_in_force, name_of, sender_checked, submit_records
 
 NAME = "inquiry"
 ANSWER_SECONDS = 3600  # a kind's deadline when the inquirer names none (assumption)
-BY_PERSON = ("institution_code", "integrated_number")
 BY_INQUIRY = ("institution_code", "record_identification_number")
 
 
@@ -112,12 +111,12 @@ def accepted(
     sequence = counter.last + 1
     serials = tuple(serial_number(context.now, sequence, place) for place in range(len(message.kinds)))
     local = local_refusal(message, facts, context.now)
+    code = code_in_force(inquirer.institution_code, message.integrated_number, facts, context.now)
     rows: list[Exchange] = []
     say: list[Message] = []
     answered: list[AnsweredKind] = []
     for place, kind in enumerate(message.kinds):
         row = new_exchange(message, kind, place, exchange_id(inquirer.institution_code, serials[place]), context.now)
-        code = code_in_force(message, facts, context.now)
         if local is None and code is not None:
             rows.append(row._replace(linkage_code=code.linkage_code, state=step(row, Event.PERMIT_ASKED)))
             say.append(permit_request(row, message.consent_obtained))
@@ -150,15 +149,6 @@ def local_refusal(message: InquiryRequested, facts: Facts, now: int) -> Ending |
     suspension = facts.get(Suspension, message.inquirer_institution_code, message.integrated_number)
     if suspension is not None and suspension.since <= now:
         return Ending(Outcome.SUSPENDED, Event.NOT_ASKED, "PERSON_SUSPENDED_AT_INQUIRER")
-    return None
-
-
-def code_in_force(message: InquiryRequested, facts: Facts, now: int) -> CodeBinding | None:
-    """The person's code at the inquirer as of now; at most one is in force at a time."""
-    bindings = facts.all(CodeBinding, BY_PERSON, message.inquirer_institution_code, message.integrated_number)
-    for binding in bindings:
-        if in_force(binding, now):
-            return binding
     return None
 
 
@@ -248,14 +238,6 @@ def decide_cancel_requested(message: InquiryCancelRequested, facts: Facts, conte
 
 
 # ── what the others say about a kind ─────────────────────────────────────────────────────────────────────────────
-
-
-class About(Protocol):
-    """Any message about one exchange."""
-
-    @property
-    def exchange_id(self) -> str:
-        """Which."""
 
 
 async def load_exchange(messages: Sequence[About], facts: Facts) -> None:

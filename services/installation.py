@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from broker.embedded.kafka import STARTS_WITHIN_SECONDS, EmbeddedKafka
 from broker.embedded.postgres import EmbeddedPostgres
 from broker.errors import ConfigurationFault
 from broker.keys import Keys
-from broker.tables import TABLES, Institution
+from broker.tables import TABLES
 from broker.topics import Topics
 from services import access
 from services.world import Plan, World
@@ -273,13 +273,3 @@ async def ensure_database(dsn: str) -> None:
             await connection.execute(f'create database "{DATABASE}"')
     finally:
         await asyncio.wait_for(connection.close(), 10)
-
-
-async def institutions_of(dsn: str) -> Sequence[Institution]:
-    """The directory of a running installation."""
-    store = PostgresStore(await connect_pool(dsn, 1))
-    try:
-        found: list[Institution] = await store.all(Institution, 10_000)
-        return found
-    finally:
-        await store.close()

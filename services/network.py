@@ -61,7 +61,7 @@ from schemas.records import (
     PermitRequested,
     ProvisionReported,
 )
-from services.common import in_force, name_of, submit_records
+from services.common import About, in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "network"
@@ -69,7 +69,6 @@ NETWORK_CODE = "0000000000000000"  # the network's own place among institutions 
 ACQUISITION_LIFE_MS = 86_400_000
 BY_PERSON = ("internal_id",)
 DOWN = frozenset({"DOWN", "MAINTENANCE", "STARTING"})
-FAILED_CODE = ""
 
 
 class NetworkKeys(NamedTuple):
@@ -94,8 +93,8 @@ class Network:
             (
                 on(PermitRequested, self.load_permit_requested, self.decide_permit_requested, self.close_permits),
                 on(InquirySent, load_sent, self.decide_sent, submit_records),
-                on(ProvisionReported, load_reported, decide_reported, submit_records),
-                on(PermitDeadlinePassed, load_deadline_passed, decide_deadline_passed, submit_records),
+                on(ProvisionReported, load_exchange, decide_reported, submit_records),
+                on(PermitDeadlinePassed, load_exchange, decide_deadline_passed, submit_records),
                 on(AcquisitionNumberRequested, load_acquisition_requested, decide_acquisition_requested),
                 on(IdentityConfirmed, self.load_identity, self.decide_identity),
                 on(IdentityUnknown, load_identity_unknown, decide_identity_unknown),
@@ -229,14 +228,10 @@ class Network:
         return Decision("code_issued", (issued_code,), writes, (acquisition,))
 
     def code_of(self, internal_id: str, acquisition: Acquisition, facts: Facts) -> str:
-        """The institution's code of a person: keyed, different for each institution, and never the same twice.
-
-        ASSUMPTION (domain 7 row 1): HMAC-SHA-256 of internal id, institution and generation, as 64 hex characters.
-        """
+        """The institution's next code of a person, never the same twice."""
         held = facts.all(NetworkCode, BY_PERSON, internal_id)
         generation = sum(1 for code in held if code.institution_code == acquisition.institution_code)
-        text = f"{internal_id}/{acquisition.institution_code}/{generation}"
-        return hmac.new(self._keys.codes, text.encode(), sha256).hexdigest()
+        return linkage_code(self._keys.codes, internal_id, acquisition.institution_code, generation)
 
 
 def issued(
@@ -355,7 +350,7 @@ def route_to(institution_code: str) -> str:
     return f"nws:interface/{institution_code}"
 
 
-async def load_reported(messages: Sequence[ProvisionReported], facts: Facts) -> None:
+async def load_exchange(messages: Sequence[About], facts: Facts) -> None:
     """The exchanges and both parties' names."""
     await facts.load(NetworkExchange, [(m.exchange_id,) for m in messages])
     await load_parties([m.exchange_id for m in messages], facts)
@@ -380,12 +375,6 @@ def decide_reported(message: ProvisionReported, facts: Facts, context: Context) 
         message.non_disclosure_code,
     )
     return Decision("recorded", (record,), (row._replace(state="COMPLETED"),))
-
-
-async def load_deadline_passed(messages: Sequence[PermitDeadlinePassed], facts: Facts) -> None:
-    """The exchanges and both parties' names."""
-    await facts.load(NetworkExchange, [(m.exchange_id,) for m in messages])
-    await load_parties([m.exchange_id for m in messages], facts)
 
 
 def decide_deadline_passed(message: PermitDeadlinePassed, facts: Facts, context: Context) -> Decision:
@@ -454,6 +443,14 @@ def decide_acquisition_requested(message: AcquisitionNumberRequested, facts: Fac
     row = Acquisition(number, message.institution_code, message.request_id, expires)
     reply = AcquisitionNumberIssued(message.institution_code, message.request_id, number, expires)
     return Decision("number_issued", (reply,), (row,))
+
+
+def linkage_code(key: bytes, internal_id: str, institution_code: str, generation: int) -> str:
+    """An institution's code of a person: keyed, and different for each institution.
+
+    ASSUMPTION (domain 7 row 1): HMAC-SHA-256 of internal id, institution and generation, as 64 hex characters.
+    """
+    return hmac.new(key, f"{internal_id}/{institution_code}/{generation}".encode(), sha256).hexdigest()
 
 
 def internal_id_of(resident_token: str) -> str:

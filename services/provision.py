@@ -48,7 +48,7 @@ from schemas.records import (
     ProvisionHeld,
     ProvisionReported,
 )
-from services.common import in_force, name_of, submit_records
+from services.common import About, in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "provision"
@@ -90,9 +90,9 @@ class Provider:
             (
                 on(InquiryForwarded, self.load_forwarded, self.decide_forwarded, submit_records),
                 on(InquiryWithdrawn, self.load_withdrawn, self.decide_withdrawn, submit_records),
-                on(HoldConfirmed, self.load_confirmed, self.decide_confirmed, submit_records),
-                on(HoldRefused, self.load_refused, self.decide_refused, submit_records),
-                on(HoldDeadlinePassed, self.load_deadline_passed, self.decide_deadline_passed, submit_records),
+                on(HoldConfirmed, self.load_holds, self.decide_confirmed, submit_records),
+                on(HoldRefused, self.load_holds, self.decide_refused, submit_records),
+                on(HoldDeadlinePassed, self.load_holds, self.decide_deadline_passed, submit_records),
                 on(PermissionListDistributed, load_distributed, decide_distributed),
             ),
             (Timer(Provision, "remind_at", ("HELD",), say_deadline_passed),),
@@ -191,7 +191,7 @@ class Provider:
     async def load_withdrawn(self, messages: Sequence[InquiryWithdrawn], facts: Facts) -> None:
         """The permits' use, and the holds."""
         await facts.load(Provision, [(m.permit_id,) for m in messages])
-        await self._load_holds([m.exchange_id for m in messages], facts)
+        await self.load_holds(messages, facts)
 
     def decide_withdrawn(self, message: InquiryWithdrawn, facts: Facts, context: Context) -> Decision:
         """Close the hold, or keep the permit from being served should the inquiry still be on its way."""
@@ -204,19 +204,9 @@ class Provider:
 
     # ── a person decides ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def load_confirmed(self, messages: Sequence[HoldConfirmed], facts: Facts) -> None:
+    async def load_holds(self, messages: Sequence[About], facts: Facts) -> None:
         """The holds, and everything their inquiries rest on, as it is now."""
-        await self._load_holds([m.exchange_id for m in messages], facts)
-
-    async def load_refused(self, messages: Sequence[HoldRefused], facts: Facts) -> None:
-        """The holds and their parties."""
-        await self._load_holds([m.exchange_id for m in messages], facts)
-
-    async def load_deadline_passed(self, messages: Sequence[HoldDeadlinePassed], facts: Facts) -> None:
-        """The holds and their parties."""
-        await self._load_holds([m.exchange_id for m in messages], facts)
-
-    async def _load_holds(self, names: Sequence[str], facts: Facts) -> None:
+        names = [m.exchange_id for m in messages]
         await facts.find(Provision, BY_EXCHANGE, [(name,) for name in names])
         known = []
         for row in (hold_of(name, facts) for name in names):

@@ -8,7 +8,6 @@ simulator's own blocks (JT99…, TM99…) and are marked unverified (domain 4.2,
 from __future__ import annotations
 
 import hashlib
-import hmac
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,7 @@ from broker.tables import (
 from schemas.codec import pack_items
 from schemas.records import CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
 from services.copies import copy_digest
-from services.network import NETWORK_CODE, internal_id_of
+from services.network import NETWORK_CODE, internal_id_of, linkage_code
 from services.resident_register import number_hash, resident_token
 
 KNOWN = (
@@ -46,7 +45,6 @@ KNOWN = (
 MOST_INSTITUTIONS = 1741
 ATTACHED_AT_MOST = 50
 MUNICIPALITY = "市町村長"
-BOARD_OF_EDUCATION = "教育委員会"
 INSURER = "医療保険者"
 
 VACCINATION = "TM99000000000001"
@@ -201,8 +199,7 @@ class World:
 
     def code_of(self, resident: Resident, institution_code: str) -> str:
         """The linkage code that the network gives this person at an institution."""
-        internal_id = internal_id_of(self._token(resident))
-        return hmac.new(self._code_key, f"{internal_id}/{institution_code}/0".encode(), hashlib.sha256).hexdigest()
+        return linkage_code(self._code_key, internal_id_of(self._token(resident)), institution_code, 0)
 
     def _token(self, resident: Resident) -> str:
         return resident_token(self._register, numbers.resident_record_code(f"{resident.number:010d}"))
@@ -220,8 +217,7 @@ class World:
             (resident.home, resident.home_number),
             (resident.previous, resident.previous_number),
         ):
-            text = f"{internal_id}/{institution}/0"
-            code = hmac.new(self._code_key, text.encode(), hashlib.sha256).hexdigest()
+            code = linkage_code(self._code_key, internal_id, institution, 0)
             rows.append(CodeBinding(institution, code, number, at, 0, at, "world"))
             rows.append(NetworkCode(institution, code, internal_id, at, 0))
         kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
