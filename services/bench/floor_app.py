@@ -121,9 +121,9 @@ def institution_topic(name: str, institution_code: str) -> str:
 class Mover:
     """One service of one shard: its messages in, its rows and messages out."""
 
-    def __init__(self, service: str, shard: int, shards: int, samples: Samples, log: KafkaLog, store: PostgresStore):
+    def __init__(self, service: str, shards: int, samples: Samples, log: KafkaLog, store: PostgresStore):
         self._steps = {step.hears: step for step in STEPS if step.service == service}
-        self._shard, self._shards = shard, shards
+        self._shards = shards
         self._samples = samples
         self._log, self._store = log, store
         self._sizes: dict[str, int] = defaultdict(int)
@@ -238,7 +238,7 @@ async def serve(sample_file: str, institutions: Sequence[str], shard: int, shard
     try:
         tasks = [
             asyncio.create_task(
-                Mover(service, shard, shards, samples, KafkaLog(access_of(config), f"floor.{service}"), store).run(
+                Mover(service, shards, samples, KafkaLog(access_of(config), f"floor.{service}"), store).run(
                     sources_of(service, shard, institutions, shards), config.batch_messages
                 )
             )
