@@ -115,3 +115,44 @@ select * from permission_list_versions order by list_version limit $1
 -- name: owners_of_codes
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
+
+-- name: decisions_recorded
+-- What network and providers recorded, with the consent and the permit's time that the network keeps; an exchange's
+-- records lie together, the network's first.
+select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
+from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
+where r.party <> 'INQUIRER'
+order by r.exchange_id, r.party
+
+-- name: decisions_recorded_count
+-- How many those are.
+select count(*) from log_records where party <> 'INQUIRER'
+
+-- name: log_sizes
+-- How far each log goes.
+select institution_code, size from log_heads order by institution_code
+
+-- name: log_exchanges_from
+-- Which exchanges a log's records from this place on are about.
+select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+
+-- name: permits_since
+-- Exchanges whose permits expire after this moment, in that order.
+select exchange_id, expires_at from network_exchanges where expires_at > $1 order by expires_at
+
+-- name: records_of_exchanges
+-- The records of some exchanges, of all parties.
+select r.exchange_id, r.recorded_at, r.body
+from unnest($1::text[]) as wanted (name) join log_records r on r.exchange_id = wanted.name
+order by r.exchange_id, r.party
+
+-- name: exchanges_stand
+-- How some exchanges stand in the parties' own tables: a row for each, nulls where a party has none.
+select wanted.name as exchange_id, n.permit_id, n.state as network_state, n.expires_at,
+    case when e.state in ('CODE_RESOLVED', 'PERMIT_REQUESTED', 'PERMITTED', 'SENT', 'HELD') then e.deadline_at end
+        as asking_until,
+    (select max(p.hold_deadline_at) from provisions p where p.exchange_id = wanted.name and p.state = 'HELD')
+        as holding_until
+from unnest($1::text[]) as wanted (name)
+left join network_exchanges n on n.exchange_id = wanted.name
+left join exchanges e on e.exchange_id = wanted.name

@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import terminal
+from services.cli import audit_reconcile, audit_redecide, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -19,6 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="記録の監査 / auditing the rec
 def audit() -> None:
     """記録の監査 / auditing the records."""
 
+
+app.command("redecide", epilog=audit_redecide.EXAMPLE)(audit_redecide.redecide_verb)
+app.command("reconcile", epilog=audit_reconcile.EXAMPLE)(audit_reconcile.reconcile_verb)
 
 WORDS = {
     logs.LEAVES: ("記録の葉ハッシュを再計算", "leaf hashes recomputed from the records"),
