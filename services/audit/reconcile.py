@@ -121,11 +121,11 @@ create table if not exists amendments (
 class State:
     """The file of verdicts. `of`: a name of the installation, so that no state is used for another one."""
 
-    def __init__(self, directory: Path, of: str) -> None:
+    def __init__(self, directory: Path, of: str, busy_seconds: float = BUSY_SECONDS) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = directory / FILE
         try:
-            self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db = sqlite3.connect(self._path, timeout=busy_seconds, isolation_level=None)
             self._db.execute(f"pragma cache_size = -{CACHE_KIB}")
             self._db.execute("pragma locking_mode = exclusive")
             self._db.execute("pragma journal_mode = wal")

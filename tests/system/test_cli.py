@@ -376,3 +376,52 @@ def test_the_audit_passes_and_breaks_where_somebody_meddled(typed: Typed) -> Non
     assert "0000000000000000/0" in places
     assert "0000000000000000/0" in shown
     typed.run("audit", "verify", "--messages", "1", code=6)
+
+
+def test_the_past_is_decided_again(typed: Typed, tmp_path: Path) -> None:
+    """Nothing flips under the lists then in force; a list without a row takes away what rested on it, and says so."""
+    then = typed.json("audit", "redecide")
+    shown = typed.json("list", "show", "--version", "1")
+    rows = [row for row in shown["list"]["rows"] if row["spi_name_code"] != VACCINATION]
+    proposed = tmp_path / "proposed.json"
+    proposed.write_text(json.dumps({"format": 1, "rows": rows}), encoding="utf-8")
+    impact = typed.json("audit", "redecide", "--list", str(proposed), "--flips", str(tmp_path / "flips"))
+    flips = [json.loads(line) for line in (tmp_path / "flips").read_text(encoding="utf-8").splitlines()]
+
+    assert then["ok"]
+    assert then["decisions"]["NETWORK"] >= then["decisions"]["PROVIDER"] > 0
+    assert impact["flips"] == len(flips) == impact["effects"]["LOSES"] > 0
+    assert {(flip["row_id"], flip["change"], flip["spi_name_code"]) for flip in flips} == {
+        ("16-2-1", "removed", VACCINATION)
+    }
+    assert typed.json("audit", "redecide", "--list", "1")["effects"]["LOSES"] == 0
+    assert "16-2-1" in typed.run("audit", "redecide", "--list", str(proposed))
+    typed.run("audit", "redecide", "--list", "99", code=2)
+    typed.run("audit", "redecide", "--on", "20270401", code=2)
+
+
+def test_the_records_are_matched_run_by_run(typed: Typed, tmp_path: Path) -> None:
+    """In order everything agrees or waits; a record that somebody took away is missing at its party, and is back when
+    it is back; a second run goes on from the first."""
+    state = ("--state", str(tmp_path / "state"))
+    whole = typed.json("audit", "reconcile", *state)
+    again = typed.json("audit", "reconcile", *state)
+    typed.ask("--resident", str(typed.resident().number))
+    more = typed.json("audit", "reconcile", *state)
+    row = "party = 'PROVIDER' and exchange_id = (select max(exchange_id) from log_records where party = 'PROVIDER')"
+    typed.sql(f"create table kept as select * from log_records where {row}")
+    typed.sql(f"delete from log_records where {row}")
+    try:
+        young = typed.json("audit", "reconcile")
+        robbed = typed.json("audit", "reconcile", "--late-after", "1", code=1)
+    finally:
+        typed.sql("insert into log_records select * from kept")
+        typed.sql("drop table kept")
+
+    assert whole["exchanges"] == whole["judged"] > 10
+    assert whole["verdicts"]["AGREE"] + whole["waiting"] == whole["exchanges"]
+    assert again["judged"] <= whole["waiting"]
+    assert more["exchanges"] == whole["exchanges"] + 1
+    assert more["verdicts"]["AGREE"] > whole["verdicts"]["AGREE"]
+    assert young["verdicts"]["MISSING_AT_PROVIDER"] == 0
+    assert robbed["verdicts"]["MISSING_AT_PROVIDER"] == 1
