@@ -13,7 +13,10 @@ Source = tuple[str, int]  # topic, partition
 
 
 class Delivered(NamedTuple):
-    """One record as it came from Kafka. `at` is its timestamp in milliseconds since 1970 UTC."""
+    """One record as it came from Kafka, or one message of a bundle, which has its place in it.
+
+    at: the record's timestamp in milliseconds since 1970 UTC.
+    """
 
     topic: str
     partition: int
@@ -22,6 +25,7 @@ class Delivered(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     at: int
+    place: int = 0
 
 
 class Outgoing(NamedTuple):

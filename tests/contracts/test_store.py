@@ -88,12 +88,12 @@ def record(sequence: int, exchange: str) -> LogRecord:
 
 async def test_what_is_written_is_read_as_it_was(store: Store) -> None:
     """Every type of column comes back as it went in: text, big numbers, truth values, any bytes."""
-    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"")
+    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"", 5)
     await put(store, record(0, "x"))
     await put(store, aside)
 
     assert await rows(store, LogRecord, (A, 0)) == [record(0, "x")]
-    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2)) == [aside]
+    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2, 5)) == [aside]
 
 
 async def test_missing_rows_are_left_out(store: Store) -> None:
