@@ -33,7 +33,7 @@ from broker.rules.redecision import (
 from broker.tables import Institution, PermissionListVersion
 from broker.topics import Topics
 from schemas.codec import Undecodable, decode
-from schemas.records import PermitRequested, ProvisionRecorded
+from schemas.records import Message, MessagesBundled, PermitRequested, ProvisionRecorded
 from services.topic_reader import reading
 from services.world import MOST_INSTITUTIONS
 
@@ -242,15 +242,21 @@ async def consents_said(access: KafkaAccess, topics: Topics, limit: int) -> tupl
         lost = bool(reader.lost)
         async for batch in reader.batches():
             for record in batch:
-                try:
-                    message = decode(record.value)
-                except Undecodable:
-                    continue
-                if isinstance(message, PermitRequested):
-                    found[message.exchange_id] = message.consent_obtained
+                for message in messages_of(record.value or b""):
+                    if isinstance(message, PermitRequested):
+                        found[message.exchange_id] = message.consent_obtained
             if len(found) >= limit:
                 return found, True
     return found, lost
+
+
+def messages_of(value: bytes) -> list[Message]:
+    """The message in a record, or those of the bundle it is; none in what cannot be read (it was set aside)."""
+    try:
+        message = decode(value)
+        return [decode(one.value) for one in message.entries] if isinstance(message, MessagesBundled) else [message]
+    except Undecodable:
+        return []
 
 
 async def jobs_of(snapshot: PostgresSnapshot, consents: Mapping[str, bool]) -> AsyncGenerator[Job, None]:

@@ -14,7 +14,7 @@ from broker.rules.records import record_of
 from broker.rules.redecision import Effect, Lists
 from broker.tables import LogRecord, NetworkExchange
 from schemas.codec import encode
-from schemas.records import Outcome, Party
+from schemas.records import BundledMessage, MessagesBundled, Outcome, Party, PermitRequested
 from services.audit import redecide as subject
 from services.audit.national_year import Maker, measured, raw_row
 from services.audit.redecide import Basis, Flip, Job, judge, redecide, tallied
@@ -102,6 +102,17 @@ def test_records_are_decided_as_the_decisions_they_hold() -> None:
     assert through.effects == direct.effects
     assert through.unreadable == 1
     assert not through.ok
+
+
+def test_consents_are_read_from_bundles_too() -> None:
+    """A request for a permit travels alone or with others in one record; other bytes say nothing."""
+    one = PermitRequested("a", "1", "2", "3", "4", "5", True, "1", 0)
+    other = one._replace(exchange_id="b", consent_obtained=False)
+    bundle = MessagesBundled((BundledMessage(b"1", b"", encode(one)), BundledMessage(b"2", b"", encode(other))))
+
+    assert subject.messages_of(encode(one)) == [one]
+    assert subject.messages_of(encode(bundle)) == [one, other]
+    assert subject.messages_of(b"") == subject.messages_of(b"other bytes") == []
 
 
 # ── on a real PostgreSQL ─────────────────────────────────────────────────────────────────────────────────────────
