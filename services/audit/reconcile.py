@@ -122,9 +122,9 @@ class State:
     """The file of verdicts. `of`: a name of the installation, so that no state is used for another one."""
 
     def __init__(self, directory: Path, of: str, busy_seconds: float = BUSY_SECONDS) -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = directory / FILE
         try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(self._path, timeout=busy_seconds, isolation_level=None)
             self._db.execute(f"pragma cache_size = -{CACHE_KIB}")
             self._db.execute("pragma locking_mode = exclusive")
@@ -133,7 +133,7 @@ class State:
             self._db.executescript(SCHEMA)
             self._check("format", FORMAT)
             self._check("of", of)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise ConfigurationFault(f"{self._path}: 使えない状態ファイル / no usable state: {error}") from error
         self.run = 1 + int(self._about("run") or 0)
         self._say("run", str(self.run))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -112,7 +112,7 @@ def figures(found: reconcile_synthetic.Measured) -> dict[str, Any]:
     }
 
 
-def measure(exchanges: int, seed: int, directory: Path, *, as_json: bool) -> None:
+def measure(exchanges: int, seed: int, directory: Path, *, as_json: bool) -> NoReturn:
     """Exchanges made up by seed with every kind of fault, matched in two runs and held against the truth."""
     found = reconcile_synthetic.measured(exchanges, seed, directory)
     body = figures(found)

@@ -125,6 +125,8 @@ def test_a_state_is_of_one_installation(tmp_path: Path) -> None:
         State(tmp_path, "two")
     with pytest.raises(ConfigurationFault):
         State(tmp_path / "other", "one")
+    with pytest.raises(ConfigurationFault):
+        State(tmp_path / "other" / "reconciliation.sqlite" / "below", "one")
 
 
 def test_two_runs_at_once_are_one_too_many(tmp_path: Path) -> None:
