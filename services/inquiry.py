@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from broker.decision import Decision
@@ -50,7 +51,7 @@ from schemas.records import (
     ProvisionHeld,
     RequestedKind,
 )
-from services.common import BY_PERSON, About, code_in_force, name_of, sender_checked, submit_records
+from services.common import BY_PERSON, About, Draw, code_in_force, name_of, sender_checked, submit_records
 
 NAME = "inquiry"
 ANSWER_SECONDS = 3600  # a kind's deadline when the inquirer names none (assumption)
@@ -478,19 +479,22 @@ def say_deadline_passed(row: Exchange, now: int) -> Message:
     return InquiryDeadlinePassed(row.exchange_id, row.deadline_at)
 
 
-SERVICE = Service(
-    NAME,
-    (
-        on(InquiryRequested, load_requested, decide_requested, submit_records),
-        on(InquiryCancelRequested, load_cancel_requested, decide_cancel_requested),
-        on(PermitIssued, load_exchange_only, decide_permit_issued),
-        on(PermitRefused, load_exchange, decide_permit_refused, submit_records),
-        on(InquiryReturned, load_exchange, decide_returned, submit_records),
-        on(ProvisionHeld, load_exchange_only, decide_held),
-        on(ProvisionAnswered, load_exchange, decide_answered, submit_records),
-        on(CancelOrdered, load_exchange, decide_cancel_ordered, submit_records),
-        on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed, submit_records),
-    ),
-    (Timer(Exchange, "deadline_at", tuple(exchange.OPEN), say_deadline_passed),),
-    keeps=(Keep(Exchange, lambda row: row.state in exchange.OPEN, by="exchange_id"),),
-)
+def service(draw: Draw) -> Service:
+    """The declaration; `draw` gives the salts of records."""
+    close = partial(submit_records, draw)
+    return Service(
+        NAME,
+        (
+            on(InquiryRequested, load_requested, decide_requested, close),
+            on(InquiryCancelRequested, load_cancel_requested, decide_cancel_requested),
+            on(PermitIssued, load_exchange_only, decide_permit_issued),
+            on(PermitRefused, load_exchange, decide_permit_refused, close),
+            on(InquiryReturned, load_exchange, decide_returned, close),
+            on(ProvisionHeld, load_exchange_only, decide_held),
+            on(ProvisionAnswered, load_exchange, decide_answered, close),
+            on(CancelOrdered, load_exchange, decide_cancel_ordered, close),
+            on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed, close),
+        ),
+        (Timer(Exchange, "deadline_at", tuple(exchange.OPEN), say_deadline_passed),),
+        keeps=(Keep(Exchange, lambda row: row.state in exchange.OPEN, by="exchange_id"),),
+    )
