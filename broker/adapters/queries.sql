@@ -142,7 +142,7 @@ select exchange_id, expires_at from network_exchanges where expires_at > $1 orde
 
 -- name: records_of_exchanges
 -- The records of some exchanges, of all parties.
-select r.exchange_id, r.recorded_at, r.body
+select r.exchange_id, r.recorded_at, r.body, r.detail
 from unnest($1::text[]) as wanted (name) join log_records r on r.exchange_id = wanted.name
 order by r.exchange_id, r.party
 

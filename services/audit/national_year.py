@@ -21,14 +21,14 @@ from typing import NamedTuple
 from broker.rules.identity import exchange_id, jst_date, serial_number
 from broker.rules.permission_list import PermissionList, PermissionRow, Question
 from broker.rules.permits import LIFE_MS
-from broker.rules.records import record_of
+from broker.rules.records import record_of, split
 from broker.rules.redecision import Lists, PastDecision
-from schemas.codec import encode
 from schemas.records import Outcome, Party
 from services.audit.redecide import Basis, Job, RawRow, Tally, judge, tallied
 from services.world import MOST_INSTITUTIONS, institution_codes
 
 NATIONAL_YEAR = 30_290_000  # inquiries by local governments, fiscal 2022 (Board of Audit)
+SALT = b"\x05" * 16
 PART = 50_000
 COLD_AT_MOST = 100_000
 RECORDS_AT_MOST = 50_000
@@ -223,7 +223,7 @@ def raw_row(past: PastDecision) -> RawRow:
         row_id=past.row_id,
     )
     permit = (past.consent, past.latest + LIFE_MS) if past.row_id else (None, None)
-    return past.exchange_id, past.latest, encode(record), *permit
+    return past.exchange_id, past.latest, split(record, SALT)[0], *permit
 
 
 # ── measuring ────────────────────────────────────────────────────────────────────────────────────────────────────

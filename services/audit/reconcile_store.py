@@ -13,7 +13,8 @@ from typing import Any
 
 from broker.adapters.postgres import QUERIES, PostgresSnapshot, PostgresStore
 from broker.rules.reconciliation import Case, Permitted, Seen
-from schemas.codec import Undecodable, decode
+from broker.rules.records import whole
+from schemas.codec import Undecodable
 from schemas.records import ProvisionRecorded
 from services.audit.reconcile import Arrived
 
@@ -49,7 +50,7 @@ class Installation:
         seen: dict[str, list[Seen]] = defaultdict(list)
         names = list(exchange_ids)
         for row in await self._snapshot.query(QUERIES["records_of_exchanges"], names):
-            record = _record(row["body"])
+            record = _record(row["body"], row["detail"])
             if record is None or record.exchange_id != row["exchange_id"]:
                 self.unreadable += 1
             else:
@@ -58,12 +59,12 @@ class Installation:
         return [_case(name, tuple(seen.get(name, ())), dict(standing[name])) for name in names]
 
 
-def _record(body: bytes) -> ProvisionRecorded | None:
+def _record(body: bytes, detail: bytes) -> ProvisionRecorded | None:
+    """The record with what was not erased of it."""
     try:
-        found = decode(body)
+        return whole(body, detail)
     except Undecodable:
         return None
-    return found if isinstance(found, ProvisionRecorded) else None
 
 
 def _case(name: str, seen: tuple[Seen, ...], row: Mapping[str, Any]) -> Case:

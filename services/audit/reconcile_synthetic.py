@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 from broker.rules.identity import exchange_id, serial_number
 from broker.rules.permits import LIFE_MS
 from broker.rules.reconciliation import Case, Permitted, Seen, Verdict
-from broker.rules.records import record_of
-from schemas.codec import decode, encode
+from broker.rules.records import record_of, split, whole
 from schemas.records import Outcome, Party, ProvisionRecorded
 from services.audit.reconcile import Arrived, Reconciled, State, mask_of, reconcile, verdicts_of
 
@@ -32,6 +31,7 @@ DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000
 END = BEGIN + 60 * DAY_MS
 FIRST_RUN, SECOND_RUN = END + 20 * DAY_MS, END + 21 * DAY_MS
 LOG, AT_ONCE = "synthetic", 1000
+SALT = b"\x05" * 16
 NETWORK = "0000000000000000"
 INQUIRERS = tuple(f"99001{n:011d}" for n in range(40))
 PROVIDERS = tuple(f"99002{n:011d}" for n in range(40))
@@ -371,20 +371,14 @@ class Synthetic:
         begun = time.process_time()
         exchanges = [made(self.seed, number_of(name)) for name in exchange_ids]
         bodies = [
-            [(encode(record.content), record.recorded_at) for record in one.records if record.run <= self.run]
+            [(*split(record.content, SALT), record.recorded_at) for record in one.records if record.run <= self.run]
             for one in exchanges
         ]
         self.made_seconds += time.process_time() - begun
         return [
-            Case(one.name, tuple(_seen(body, at) for body, at in some), one.permitted, one.open_until)
+            Case(one.name, tuple([Seen(whole(*halves), at) for *halves, at in some]), one.permitted, one.open_until)
             for one, some in zip(exchanges, bodies, strict=True)
         ]
-
-
-def _seen(body: bytes, recorded_at: int) -> Seen:
-    record = decode(body)
-    assert isinstance(record, ProvisionRecorded)
-    return Seen(record, recorded_at)
 
 
 def number_of(name: str) -> int:

@@ -15,9 +15,8 @@ from broker.adapters.postgres import PostgresStore, connect_pool
 from broker.errors import ConfigurationFault
 from broker.rules.permits import LIFE_MS
 from broker.rules.reconciliation import LATE_MS, Case, Verdict
-from broker.rules.records import record_of
+from broker.rules.records import record_of, split
 from broker.tables import Exchange, LogHead, LogRecord, NetworkExchange, Provision
-from schemas.codec import encode
 from schemas.records import Outcome, Party
 from services.audit import reconcile_store
 from services.audit.reconcile import Arrived, State, mask_of, reconcile, verdicts_of
@@ -188,7 +187,8 @@ class Logs:
             self.sizes[owner] += 1
             values: dict[str, Any] = {"institution_code": owner, "sequence": place, "counterpart": "x"}
             values |= {"pair_sequence": place + 1, "exchange_id": name, "party": party.value, "recorded_at": at}
-            values |= {"body": encode(record)}
+            body, detail = split(record, b"\x05" * 16)
+            values |= {"body": body, "detail": detail}
             found.append(LogRecord(**{field: values.get(field, b"") for field in LogRecord._fields}))
             found.append(LogHead(owner, place + 1, b"", 0))
         return found

@@ -10,7 +10,7 @@ from factories import KARIYA, NOW, TOYOTA, WORLD
 from broker.adapters.postgres import PostgresStore, connect_pool
 from broker.rules.permission_list import PermissionList, PermissionRow
 from broker.rules.permits import LIFE_MS
-from broker.rules.records import record_of
+from broker.rules.records import record_of, split
 from broker.rules.redecision import Effect, Lists
 from broker.tables import LogRecord, NetworkExchange
 from schemas.codec import encode
@@ -136,7 +136,7 @@ def rows_of(name: str, kind: str, affair: tuple[str, str], outcome: Outcome, rul
         list_version=1,
         row_id=row_id,
     )
-    body = encode(record)
+    body = split(record, b"\x05" * 16)[0]
     values: dict[str, Any] = {
         "institution_code": "0" * 16,
         "sequence": place,
