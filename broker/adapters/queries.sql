@@ -100,6 +100,10 @@ order by recorded_at desc, institution_code, sequence desc
 -- The records of one exchange, of all parties.
 select * from log_records where exchange_id = $1 order by party
 
+-- name: checkpoint_over
+-- The first checkpoint that covers a record: its log had grown beyond the record's sequence when it was signed.
+select * from checkpoints where institution_code = $1 and size > $2 order by size limit 1
+
 -- name: heads_due
 -- Logs that have grown since their last checkpoint.
 select count(*) from log_heads where checkpoint_due_at > 0

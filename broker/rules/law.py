@@ -1,7 +1,7 @@
 """Which article of law, or clause of the privacy assessment, a decision rests on; Japanese first, English beside it.
 
 Owns the table from rules to their bases. Promises that every rule that may end an exchange has one (a test holds it to
-`reasons.REASONS`). Numbers are those of the Number Act (番号法, 平成25年法律第27号) as the city's assessment cites them,
+`reasons.REASONS`). Numbers are those of the Number Act (番号法, 平成25年法律第27号) as the assessment cites them,
 domain 3(c) to 3(e); what rests on no article but on the assessment or on an assumption of the simulator says so.
 """
 

@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import terminal
+from services.cli import audit_explain, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -116,3 +116,6 @@ def verify(
     else:
         show_report(report)
     raise typer.Exit(exit_code(report))
+
+
+app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
