@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import audit_explain, terminal
+from services.cli import audit_explain, audit_export, audit_query, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -119,3 +119,5 @@ def verify(
 
 
 app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
+app.command("export", epilog=audit_export.EXAMPLE)(audit_export.export_)
+app.command("query", epilog=audit_query.EXAMPLE)(audit_query.query_)
