@@ -11,6 +11,7 @@ from typing import Any
 from country import Country, Weather, run
 from simulation.scene import DAY_SECONDS, Case, Scene
 
+from broker.envelope import messages_in, origin_of
 from broker.rules.permission_list import from_json
 from broker.tables import (
     Checkpoint,
@@ -22,6 +23,7 @@ from broker.tables import (
     PermissionListVersion,
     Provision,
 )
+from broker.topics import MAXIMUM_RECORD_BYTES
 from schemas.codec import decode
 from schemas.records import InquiryCancelRequested, InquiryRequested, Message, RequestedKind
 from services.audit.material import Gathered, Material, Signed, parties_of, sources_of, versions_of
@@ -84,7 +86,7 @@ def material_of(country: Country, exchange_id: str) -> Material:
     gathered = Gathered(exchange_id, number)
     for source in sources_of(exchange_id, country.topics):
         for one in country.broker.logs[source]:
-            gathered.add(one.key, one.value, one.at, f"{one.topic}/{one.partition}@{one.offset}")
+            gathered.add(one)
     found = Material(
         exchange_id,
         next(iter(exchanges), None),
@@ -114,9 +116,9 @@ def _signed(country: Country, row: LogRecord) -> list[Signed]:
 
 def everything_said(country: Country, exchange_id: str) -> list[Message]:
     """Every message on the exchange's partitions, its own or not."""
-    return [
-        decode(one.value) for source in sources_of(exchange_id, country.topics) for one in country.broker.logs[source]
-    ]
+    records = [record for source in sources_of(exchange_id, country.topics) for record in country.broker.logs[source]]
+    parts = [part for record in records for part in messages_in(record, origin_of(record), MAXIMUM_RECORD_BYTES)]
+    return [decode(one.value) for one, _ in parts]
 
 
 @cache

@@ -8,11 +8,13 @@ must not meet on one screen. What is gone is told (`lost`, `full`) and is no fau
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import QUERIES, PostgresStore
-from broker.ports import Source
+from broker.envelope import messages_in, origin_of
+from broker.ports import Delivered, Source
 from broker.rules.identity import split_exchange_id
 from broker.rules.permission_list import PermissionList, from_json
 from broker.tables import (
@@ -24,7 +26,7 @@ from broker.tables import (
     PermissionListVersion,
     Provision,
 )
-from broker.topics import KIND_DIGITS, SHARED, Topics, partition_of, sender_of
+from broker.topics import MAXIMUM_RECORD_BYTES, SHARED, Topics, partition_of, sender_of
 from schemas.codec import Undecodable, decode
 from schemas.records import (
     CancelOrdered,
@@ -130,7 +132,7 @@ def sources_of(exchange_id: str, topics: Topics) -> list[Source]:
     """The partitions on which everything about an exchange travels."""
     inquirer = split_exchange_id(exchange_id)[0]
     owner = topics.owner(inquirer)
-    inner = partition_of(exchange_id[:-KIND_DIGITS], topics.partitions)
+    inner = topics.of_exchange(exchange_id)
     outer = partition_of(inquirer, topics.partitions) if owner == SHARED else 0
     found = [(name, inner) for kind in OF_EXCHANGE for name in topics.names(kind)]
     found += [(name, outer) for kind in OF_INQUIRY for name in topics.names(kind) if sender_of(name) == owner]
@@ -175,18 +177,22 @@ class Gathered:
         self._keys = keys_of(*self._names)
         self._found: dict[Message, Said] = {}
 
-    def add(self, key: bytes, value: bytes | None, at: int, place: str) -> None:
-        """Look at a record; keep it when it is about the exchange."""
-        if key not in self._keys or not value:
+    def add(self, record: Delivered) -> None:
+        """Look at a record, or at the messages of the bundle it is; keep what is about the exchange."""
+        value = record.value
+        if not value or not any(key == record.key or key in value for key in self._keys):
             return
-        try:
-            message = decode(value)
-        except Undecodable:
-            return  # set aside by the service that read it
+        with suppress(Undecodable):  # set aside by the service that read it
+            for one, _ in messages_in(record, origin_of(record), MAXIMUM_RECORD_BYTES):
+                self._keep(one)
+
+    def _keep(self, one: Delivered) -> None:
+        message = decode(one.value)
         if not concerns(message, *self._names):
             return
+        place = f"{one.topic}/{one.partition}@{one.offset}" + (f"#{one.place}" if one.place else "")
         known = self._found.get(bare(message))
-        said = known._replace(times=known.times + 1) if known else Said(bare(message), at, place)
+        said = known._replace(times=known.times + 1) if known else Said(bare(message), one.at, place)
         self._found[said.message] = said
 
     def all(self) -> tuple[Said, ...]:
@@ -208,7 +214,7 @@ async def gather(
         lost = reader.lost
         async for batch in reader.batches():
             for one in batch:
-                gathered.add(one.key, one.value, one.at, f"{one.topic}/{one.partition}@{one.offset}")
+                gathered.add(one)
             read += len(batch)
             if read >= limit:
                 full = True
