@@ -7,15 +7,17 @@ from html.parser import HTMLParser
 import pytest
 from exchanges_of_every_kind import OUTCOMES, everything_said, played
 
+from broker import envelope
+from broker.ports import Delivered
 from broker.rules.identity import split_exchange_id
 from broker.rules.permission_list import PermissionList
 from broker.rules.reasons import SUCCESS
-from schemas.codec import TOPIC
-from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome
+from schemas.codec import TOPIC, encode
+from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome, PermitRequested
 from services.audit import material
 from services.audit.decisions import Decision
 from services.audit.explain import FACTS, TOLD, Explanation, explained
-from services.audit.material import Material
+from services.audit.material import Gathered, Material
 from services.audit.page import page_of
 from services.audit.words import (
     ALLOWED,
@@ -337,3 +339,31 @@ def test_a_list_decides_again_what_the_message_told() -> None:
     assert told_then == found_again
     assert without != told_then
     assert split_exchange_id(found.exchange_id)[0]
+
+
+def test_what_travelled_in_a_bundle_is_gathered() -> None:
+    """Several messages in one record: the exchange's own is kept, with its place in the bundle; the others are not."""
+    found = played().material("permitted")
+    asked = next(said.message for said in found.said if isinstance(said.message, PermitRequested))
+    other = asked._replace(exchange_id=asked.exchange_id[:-2] + "01")
+    topics = played().country.topics
+    said = [
+        envelope.Said(topics.destination(one), "PermitRequested", f"{place:032x}", b"", encode(one))
+        for place, one in enumerate((other, asked))
+    ]
+    gathered = Gathered(found.exchange_id, "")
+    for one in envelope.outgoing(envelope.bundled(said), "inquiry/0", 1, 5):
+        gathered.add(Delivered(one.topic, one.partition, 9, one.key, one.value, one.headers, one.at))
+
+    assert [(one.message, one.at) for one in gathered.all()] == [(asked, 5)]
+    assert gathered.all()[0].place.endswith("@9#1")
+
+
+def test_bytes_that_are_no_message_are_passed_over() -> None:
+    """What the services set aside does not stop an explanation."""
+    found = played().material("permitted")
+    gathered = Gathered(found.exchange_id, "")
+    gathered.add(Delivered("institution.shared.requests", 0, 1, found.exchange_id.encode(), b"\x00nonsense", (), 1))
+    gathered.add(Delivered("institution.shared.requests", 0, 2, found.exchange_id.encode(), None, (), 1))
+
+    assert gathered.all() == ()
