@@ -103,7 +103,7 @@ def followed(place: Path) -> Iterator[dict[str, Done]]:
     finally:
         if serving is not None:
             serving.send_signal(signal.SIGTERM)
-            serving.wait(60)
+            serving.communicate(timeout=60)
 
 
 def outcome_of(followed: dict[str, Done], start: str) -> Done:
