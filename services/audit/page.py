@@ -60,7 +60,8 @@ footer { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: .6rem
 }
 @media print {
   @page { size: A4 landscape; margin: 12mm; }
-  body { padding: 0; max-width: none; font-size: 9.5pt; }
+  body { padding: 0; max-width: none; font-size: 8.5pt; line-height: 1.3; }
+  th, td { padding: .12rem .3rem; }
   thead { display: table-header-group; } tr { break-inside: avoid; } h2 { break-after: avoid; }
   .wide { overflow: visible; }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 import pytest
 from exchanges_of_every_kind import OUTCOMES, everything_said, played
@@ -12,8 +13,9 @@ from broker.ports import Delivered
 from broker.rules.identity import split_exchange_id
 from broker.rules.permission_list import PermissionList
 from broker.rules.reasons import SUCCESS
+from broker.tables import LogRecord
 from schemas.codec import TOPIC, encode
-from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome, PermitRequested
+from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome, PermitRequested, ProvisionRecorded
 from services.audit import material
 from services.audit.decisions import Decision
 from services.audit.explain import FACTS, TOLD, Explanation, explained
@@ -197,6 +199,24 @@ def test_records_name_the_signature_over_them() -> None:
     assert all(record.checkpoint_size > record.sequence for record in explained(found).records)
     assert [record.institution_code for record in explained(found).records][1] == NETWORK_CODE
     assert [gone.name for gone in unsigned.missing] == ["checkpoint"] * 3
+
+
+class Erased(NamedTuple):
+    """A record as it is read once its detail was erased."""
+
+    row: LogRecord
+    record: ProvisionRecorded
+    erased: bool = True
+
+
+def test_an_erased_detail_is_told() -> None:
+    """The record, its place and its signature stand; that its detail is gone is said, party by party."""
+    found = played().material("confirmed")
+    left = explained(found._replace(kept=[Erased(kept.row, kept.record) for kept in found.kept]))
+
+    assert [gone.name for gone in left.missing] == ["detail"] * 3
+    assert all(record.erased and record.checkpoint_size for record in left.records)
+    assert "詳細は消去済み" in page_of(left, 1)
 
 
 def test_a_missing_record_is_told() -> None:
