@@ -14,6 +14,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ MANIFEST, NOTE = "manifest.json", "manifest.note"
 ORIGIN = "chukan.invalid/audit-exports"
 ROWS_A_FILE = 50_000
 HASHED_AT_ONCE = 1 << 20
-LEAVES_AT_ONCE = 10_000
+ROWS_AT_ONCE = 5_000
 EXPORTS_AT_MOST = 9_999
 MEMORY = "512MB"
 FOREVER = 2**62
@@ -366,15 +367,13 @@ def _logs(
     duck: duckdb.DuckDBPyConnection, place: Path, manifest: Mapping[str, Any], counts: dict[str, int]
 ) -> Iterator[Found]:
     """The records against their leaves, and whole logs against the signatures the export was made under."""
-    scope = Scope(**manifest["scope"])
-    notes = {one["institution_code"]: Checkpoint(**one) for one in manifest["checkpoints"]}
+    whole = Scope(**manifest["scope"]).is_whole
+    notes = {one["institution_code"]: Checkpoint(**one) for one in manifest["checkpoints"]} if whole else {}
     directory = duck.execute(f"select institution_code, signing_key from {_sheet(place, 'institutions')}").fetchall()  # noqa: S608
     keys = {code: Ed25519PublicKey.from_public_bytes(raw) for code, raw in directory}
-    owners = duck.execute(f"select distinct institution_code from {_sheet(place, 'records')} order by 1").fetchall()  # noqa: S608
-    for (owner,) in owners:
-        note = notes.get(owner) if scope.is_whole else None
-        yield from _log(duck, place, owner, note, keys.get(owner), counts)
-    for owner in sorted(set(notes) - {code for (code,) in owners}) if scope.is_whole else ():
+    for owner, rows in groupby(_records(duck, place), key=lambda row: str(row[0])):
+        yield from _log(place, owner, rows, notes.pop(owner, None), keys.get(owner), counts)
+    for owner in sorted(notes):
         yield Found(f"{place.name}/{owner}", "署名された台帳の記録がありません", "a signed log has no records here")
 
 
@@ -382,45 +381,51 @@ def _sheet(place: Path, name: str) -> str:
     return f"read_parquet('{_quoted(place / (name + '-*.parquet'))}')"
 
 
+def _records(duck: duckdb.DuckDBPyConnection, place: Path) -> Iterator[tuple[Any, ...]]:
+    """All records, a log at a time, in the order of the log."""
+    columns = ("institution_code", "sequence", "counterpart", "pair_sequence", "leaf", "body", *OF_BODY)
+    order = "order by institution_code, sequence"
+    cursor = duck.execute(f"select {', '.join(columns)} from {_sheet(place, 'records')} {order}")  # noqa: S608
+    while batch := cursor.fetchmany(ROWS_AT_ONCE):
+        yield from batch
+
+
 def _log(
-    duck: duckdb.DuckDBPyConnection,
     place: Path,
     owner: str,
+    rows: Iterable[tuple[Any, ...]],
     note: Checkpoint | None,
     key: Ed25519PublicKey | None,
     counts: dict[str, int],
 ) -> Iterator[Found]:
-    columns = ("sequence", "counterpart", "pair_sequence", "leaf", "body", *OF_BODY)
-    cursor = duck.execute(
-        f"select {', '.join(columns)} from {_sheet(place, 'records')} where institution_code = ? order by sequence",  # noqa: S608
-        [owner],
-    )
-    frontier, root = merkle.EMPTY_FRONTIER, b""
-    while batch := cursor.fetchmany(LEAVES_AT_ONCE):
-        signed: list[bytes] = []
-        for row in batch:
-            counts["leaves"] += 1
-            sequence, counterpart, pair_sequence, leaf, body, *told = row
-            where = f"{place.name}/records {owner}/{sequence}"
-            if leaf_of(sequence, counterpart, pair_sequence, body) != leaf:
-                yield Found(where, "葉ハッシュが記録と合いません", "the leaf is of another record")
-            elif tuple(told) != of_body(body):
-                yield Found(where, "列が記録と合いません", "the columns say other than the record")
-            if note is not None and sequence == frontier.size + len(signed) < note.size:
-                signed.append(leaf)
-        frontier = merkle.append_all(frontier, signed)
-    if note is None:
+    frontier = merkle.EMPTY_FRONTIER
+    size = note.size if note else 0
+    for _, sequence, counterpart, pair_sequence, leaf, body, *told in rows:
+        counts["leaves"] += 1
+        where = f"{place.name}/records {owner}/{sequence}"
+        if leaf_of(sequence, counterpart, pair_sequence, body) != leaf:
+            yield Found(where, "葉ハッシュが記録と合いません", "the leaf is of another record")
+        elif tuple(told) != of_body(body):
+            yield Found(where, "列が記録と合いません", "the columns say other than the record")
+        if sequence == frontier.size < size:
+            frontier = merkle.append_all(frontier, [leaf])
+    if note is not None:
+        yield from _root(f"{place.name}/{owner}@{note.size}", note, frontier, key, counts)
+
+
+def _root(
+    where: str, note: Checkpoint, frontier: merkle.Frontier, key: Ed25519PublicKey | None, counts: dict[str, int]
+) -> Iterator[Found]:
+    """A log's leaves against what was signed. The network itself is not in the directory: its root is compared, its
+    signature is for `audit verify`."""
+    try:
+        if key is not None:
+            root = checkpoint.verify(note.note, origin_of_log(note.institution_code), key).root
+        else:
+            root = checkpoint.parse(note.note.partition("\n\n")[0] + "\n").root
+    except checkpoint.CheckpointError as error:
+        yield Found(where, "台帳の署名を検証できません", f"the log's signature does not hold: {error}")
         return
-    where = f"{place.name}/{owner}@{note.size}"
-    if key is not None:
-        try:
-            root = checkpoint.verify(note.note, origin_of_log(owner), key).root
-        except checkpoint.CheckpointError as error:
-            yield Found(where, "台帳の署名を検証できません", f"the log's signature does not hold: {error}")
-            return
-    else:
-        # The network itself is not in the directory: its root is compared, its signature is `audit verify`'s.
-        root = checkpoint.parse(note.note.partition("\n\n")[0] + "\n").root
     if frontier.size != note.size or merkle.root_of(frontier) != root:
         yield Found(where, "署名された根と合いません", "other records than were signed")
         return
