@@ -20,7 +20,7 @@ from schemas.records import Outcome
 from services.audit.decisions import Decision, Known
 from services.audit.material import Material, Said, asked_at
 from services.audit.words import INQUIRER, LANES, LOG, NETWORK, OUTCOMES, PROVIDER, elapsed, moment
-from services.records import PARTIES, Kept
+from services.records import PARTIES
 
 
 class Fact(NamedTuple):
@@ -235,7 +235,7 @@ class _Telling(Known):
                 kept.record.rule,
                 row.leaf.hex(),
                 (law.RECORDING_AT_NETWORK,) if party == NETWORK else (law.RECORDING,),
-                is_erased(kept),
+                kept.erased,
                 note.size if note else 0,
                 note.signed_at if note else 0,
             )
@@ -380,8 +380,3 @@ class _Telling(Known):
 
 
 ORDER = {name: place for place, name in enumerate(TOLD)}
-
-
-def is_erased(kept: Kept) -> bool:
-    """Whether the record's detail was erased, so that its fields say nothing."""
-    return bool(getattr(kept, "erased", False))

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, NamedTuple, get_type_hints
 
 from broker.rules.permission_list import PermissionRow, from_json
+from broker.rules.records import FORGOTTEN
 from broker.tables import (
     Checkpoint,
     CodeBinding,
@@ -24,22 +25,8 @@ from broker.tables import (
     Provision,
 )
 from schemas.records import ProvisionRecorded
-from services.audit.explain import is_erased
 from services.records import opened
 
-# What `records.opened` finds in the part of a record that can be erased.
-DETAIL = (
-    "inquirer_name",
-    "provider_name",
-    "spi_items",
-    "non_disclosure_code",
-    "copy_digest",
-    "auto_response_disabled",
-    "operator_id",
-    "hold_reason",
-    "answer_digest",
-    "sealed_digest",
-)
 PLACE = ("sequence", "counterpart", "pair_sequence", "recorded_at", "leaf", "body")
 Values = tuple[Any, ...]
 
@@ -90,12 +77,11 @@ RECORD_COLUMNS = columns_of(ProvisionRecorded)
 def record_rows(row: Any) -> Iterator[Values]:
     """A record: every field, and its place in its log; NULL where the detail was erased."""
     kept = opened(LogRecord(**row))
-    erased = is_erased(kept)
     fields = kept.record._asdict()
     yield (
-        *(None if erased and name in DETAIL else plain(fields[name]) for name in RECORD_COLUMNS),
+        *(None if kept.erased and name in FORGOTTEN else plain(fields[name]) for name in RECORD_COLUMNS),
         *(getattr(kept.row, name) for name in PLACE),
-        erased,
+        kept.erased,
     )
 
 

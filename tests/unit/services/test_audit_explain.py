@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from typing import NamedTuple
 
 import pytest
 from exchanges_of_every_kind import OUTCOMES, everything_said, played
@@ -13,9 +12,8 @@ from broker.ports import Delivered
 from broker.rules.identity import split_exchange_id
 from broker.rules.permission_list import PermissionList
 from broker.rules.reasons import SUCCESS
-from broker.tables import LogRecord
 from schemas.codec import TOPIC, encode
-from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome, PermitRequested, ProvisionRecorded
+from schemas.records import MESSAGES, InquiryForwarded, InquirySent, Outcome, PermitRequested
 from services.audit import material
 from services.audit.decisions import Decision
 from services.audit.explain import FACTS, TOLD, Explanation, explained
@@ -36,6 +34,7 @@ from services.audit.words import (
 )
 from services.cli import audit_explain
 from services.network import NETWORK_CODE
+from services.records import opened
 from services.world import permission_rows
 
 # name → (lane, decision, verdict, rule) of the decision that ended it, and how many records there are
@@ -201,18 +200,10 @@ def test_records_name_the_signature_over_them() -> None:
     assert [gone.name for gone in unsigned.missing] == ["checkpoint"] * 3
 
 
-class Erased(NamedTuple):
-    """A record as it is read once its detail was erased."""
-
-    row: LogRecord
-    record: ProvisionRecorded
-    erased: bool = True
-
-
 def test_an_erased_detail_is_told() -> None:
     """The record, its place and its signature stand; that its detail is gone is said, party by party."""
     found = played().material("confirmed")
-    left = explained(found._replace(kept=[Erased(kept.row, kept.record) for kept in found.kept]))
+    left = explained(found._replace(kept=[opened(kept.row._replace(detail=b"")) for kept in found.kept]))
 
     assert [gone.name for gone in left.missing] == ["detail"] * 3
     assert all(record.erased and record.checkpoint_size for record in left.records)

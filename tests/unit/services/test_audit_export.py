@@ -14,6 +14,7 @@ from exchanges_of_every_kind import played
 from exports import SOURCES, exchange, exported
 
 from broker.keys import Keys
+from broker.rules.records import FORGOTTEN
 from broker.tables import Checkpoint, Exchange, LogRecord
 from services.audit import export as exports
 from services.audit.export import MANIFEST, NOTE, Checked, Scope, check, exports_in, sha256_of, writing
@@ -253,3 +254,18 @@ def test_files_are_written_in_slices(tmp_path: Path) -> None:
 
     assert [one["rows"] for one in manifest["files"] if one["sheet"] == "exchanges"] == [10, 10, 10, 10, 5]
     assert exports.check(tmp_path).ok
+
+
+def test_erased_details_are_null_and_the_rest_still_proves_itself(tmp_path: Path) -> None:
+    """What was erased is in no column; leaf, public columns and signed root hold as before."""
+    rows = country_rows()
+    rows[LogRecord] = [row._replace(detail=b"") for row in rows[LogRecord]]
+    exported(tmp_path, rows, newest_checkpoints())
+    duck = duckdb.connect()
+    columns = ", ".join(FORGOTTEN)
+    found = duck.execute(f"select distinct erased, {columns} from '{tmp_path}/0001/records-*.parquet'").fetchall()
+    duck.close()
+
+    assert found == [(True, *(None for _ in FORGOTTEN))]
+    assert check(tmp_path).ok
+    assert check(tmp_path).roots == len(newest_checkpoints())
