@@ -87,10 +87,12 @@ class Known:
     # ── looking things up ────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, party: str) -> ProvisionRecorded | None:
+        """A party's record, or None."""
         kept = self.records.get(party)
         return kept.record if kept else None
 
     def recorded_at(self, party: str) -> int:
+        """When a party's record was written, or 0."""
         kept = self.records.get(party)
         return kept.row.recorded_at if kept else 0
 
@@ -100,6 +102,7 @@ class Known:
         return found[-1] if found else None
 
     def at(self, kind: type[Any]) -> int:
+        """When the last message of a kind was said, or 0."""
         found = [said.at for said in self.material.said if isinstance(said.message, kind)]
         return found[-1] if found else 0
 
@@ -109,13 +112,16 @@ class Known:
 
     @property
     def inquirer(self) -> str:
+        """Who asked: its institution code."""
         return split_exchange_id(self.material.exchange_id)[0]
 
     @property
     def provider(self) -> str:
+        """Who was asked: its institution code, or an empty string."""
         return self.basis.provider_institution_code if self.basis else ""
 
     def name(self, code: str) -> str:
+        """An institution's name, or its code when it has none."""
         return NETWORK_NAME if code == NETWORK_CODE else self.names.get(code) or code
 
     @property

@@ -337,6 +337,7 @@ class _Telling(Known):
         yield Fact("integrated_number", "本人（照会側の統合番号）", "person (inquirer's number)", person)
 
     def told(self) -> Explanation:
+        """All of it put together."""
         decisions = tuple(self.decisions())
         steps = sorted(
             self.steps(), key=lambda step: (step.at, ORDER.get(step.name, len(ORDER)), step.name == "Signed")
