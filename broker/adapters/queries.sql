@@ -100,6 +100,10 @@ order by recorded_at desc, institution_code, sequence desc
 -- The records of one exchange, of all parties.
 select * from log_records where exchange_id = $1 order by party
 
+-- name: checkpoint_over
+-- The first checkpoint that covers a record: its log had grown beyond the record's sequence when it was signed.
+select * from checkpoints where institution_code = $1 and size > $2 order by size limit 1
+
 -- name: heads_due
 -- Logs that have grown since their last checkpoint.
 select count(*) from log_heads where checkpoint_due_at > 0
@@ -156,3 +160,53 @@ select wanted.name as exchange_id, n.permit_id, n.state as network_state, n.expi
 from unnest($1::text[]) as wanted (name)
 left join network_exchanges n on n.exchange_id = wanted.name
 left join exchanges e on e.exchange_id = wanted.name
+-- name: export_institutions
+-- The directory, for the export; the times are not asked.
+select * from institutions where ($1::text is not null) and $2::bigint < $3::bigint order by institution_code
+
+-- name: export_exchanges
+-- The inquirers' side, asked within a time, of one institution or of all.
+select * from exchanges where ($1 = '' or institution_code = $1) and requested_at >= $2 and requested_at < $3
+order by exchange_id
+
+-- name: export_inquiries
+-- The inquiries of that time.
+select * from inquiries where ($1 = '' or institution_code = $1) and received_at >= $2 and received_at < $3
+order by institution_code, record_identification_number
+
+-- name: export_network_exchanges
+-- The network's side of that time; it is nobody's who exports for one institution.
+select * from network_exchanges where $1 = '' and requested_at >= $2 and requested_at < $3 order by exchange_id
+
+-- name: export_provisions
+-- The providers' side of that time.
+select * from provisions where ($1 = '' or institution_code = $1) and received_at >= $2 and received_at < $3
+order by permit_id
+
+-- name: export_log_records
+-- The records written in that time, a log at a time.
+select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+order by institution_code, sequence
+
+-- name: export_codes
+-- When an institution came to know a person's code; whole, because a case may have begun before the time asked for.
+select * from code_bindings where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint
+order by institution_code, linkage_code
+
+-- name: export_copies
+-- When an institution registered something about a person; whole, for the same reason.
+select * from copy_records where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint
+order by institution_code, integrated_number, spi_name_code, record_key, known_from
+
+-- name: export_checkpoints
+-- What was signed, of one institution or of all.
+select * from checkpoints where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint order by institution_code, size
+
+-- name: export_lists
+-- The permission list in all its versions, for the export.
+select * from permission_list_versions where ($1::text is not null) and $2::bigint < $3::bigint order by list_version
+
+-- name: newest_checkpoints
+-- The newest signature over each log, of one institution or of all.
+select distinct on (institution_code) * from checkpoints where ($1 = '' or institution_code = $1)
+order by institution_code, size desc

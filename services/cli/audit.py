@@ -9,6 +9,7 @@ import typer
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
 from services.cli import audit_reconcile, audit_redecide, terminal
+from services.cli import audit_explain, audit_export, audit_query, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -119,3 +120,8 @@ def verify(
     else:
         show_report(report)
     raise typer.Exit(exit_code(report))
+
+
+app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
+app.command("export", epilog=audit_export.EXAMPLE)(audit_export.export_)
+app.command("query", epilog=audit_query.EXAMPLE)(audit_query.query_)
