@@ -81,8 +81,10 @@ class Topics:
         kind = type(message)
         key: str = getattr(message, KEY[kind])
         topic = TOPIC[kind]
-        if self._internal[kind] and KEY[kind] == "lane":
-            return Destination(topic, int(key) % self.partitions, key.encode())
+        if self._internal[kind] and KEY[kind] in ("lane", "institution_code"):
+            # What concerns one log lies where its records do, whatever the number of partitions: one shard writes it.
+            lane = key if KEY[kind] == "lane" else lane_of(key)
+            return Destination(topic, int(lane) % self.partitions, key.encode())
         if self._internal[kind]:
             whole = KEY[kind] == "exchange_id"
             return Destination(topic, partition_of(key[:-KIND_DIGITS] if whole else key, self.partitions), key.encode())
