@@ -80,6 +80,11 @@ def more_percent(with_it: float, without: float) -> float | None:
     return 100 * (with_it / without - 1) if without > 0 and with_it > 0 else None
 
 
+def kept(one: Sustained) -> float:
+    """Bytes an exchange leaves in the tables; the outbox is left out, whose pages are used again."""
+    return sum(size for name, size in one.growth.tables.items() if name != "outbox")
+
+
 def overhead(cost: EvidenceCost) -> dict[str, float | None]:
     """What evidence costs: per cent of CPU an inquiry and of the rate, and bytes an exchange."""
     on, off = (cost.on, cost.on_again), cost.off
@@ -88,7 +93,7 @@ def overhead(cost: EvidenceCost) -> dict[str, float | None]:
         "cpu_percent": more_percent(mean(*(one.cpu.total for one in on)), off.cpu.total),
         "cpu_us": mean(*(one.cpu.total for one in on)) - off.cpu.total if off.cpu.total else None,
         "rate_percent": None if rate is None else 100 * rate / (100 + rate),
-        "postgres_bytes": mean(*(one.growth.database for one in on)) - off.growth.database,
+        "postgres_bytes": mean(*(kept(one) for one in on)) - kept(off),
         "kafka_bytes": mean(*(one.growth.kafka_total for one in on)) - off.growth.kafka_total,
         "wal_bytes": mean(*(one.growth.wal for one in on)) - off.growth.wal,
     }
@@ -290,7 +295,7 @@ def evidence(cost: EvidenceCost) -> Sheet:
             per_second(one.per_second),
             microseconds(one.cpu),
             cpu_split(one.cpu),
-            octets(one.growth.database),
+            octets(kept(one)),
             octets(one.growth.kafka_total),
         )
         for name, one in named

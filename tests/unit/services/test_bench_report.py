@@ -178,7 +178,9 @@ def test_the_remarks_say_whether_the_target_was_reached_and_what_went_wrong() ->
 # ── evidence on and off ──────────────────────────────────────────────────────────────────────────────────────────
 
 OFF = OURS._replace(
-    per_second=3600.0, cpu=Cpu(240.0, 60.0, 80.0, 20.0, 0.0), growth=Growth(1000.0, {}, 3000.0, {"internal": 2500.0})
+    per_second=3600.0,
+    cpu=Cpu(240.0, 60.0, 80.0, 20.0, 0.0),
+    growth=Growth(9.0, {"outbox": 900.0}, 3000.0, {"internal": 2500.0}),
 )
 COST = EvidenceCost(OURS, OFF, OURS._replace(per_second=3300.0, cpu=Cpu(280.0, 80.0, 100.0, 20.0, 0.0)))
 
@@ -189,7 +191,7 @@ def test_the_cost_of_evidence_is_read_against_both_runs_with_it() -> None:
         "cpu_percent": pytest.approx(22.5),
         "cpu_us": pytest.approx(90.0),
         "rate_percent": pytest.approx(12.5),
-        "postgres_bytes": 3000.0,
+        "postgres_bytes": 2500.0,
         "kafka_bytes": 500.0,
         "wal_bytes": 6000.0,
     }
