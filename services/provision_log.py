@@ -18,7 +18,7 @@ from broker.facts import Facts
 from broker.rules import merkle
 from broker.rules.leaves import leaf_of, origin_of_log
 from broker.rules.witness import quorum
-from broker.service import Context, Service, Timer, on
+from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, Cosignature, CosignedLog, LogHead, LogRecord, PairHead, WitnessDuty
 from schemas.records import (
     CheckpointDue,
@@ -159,6 +159,11 @@ def decide_witnessed(message: CheckpointWitnessed, facts: Facts, context: Contex
     return Decision("cosigned", (), (*given, cosigned))
 
 
+def always(_: object) -> bool:
+    """Heads of logs and pairs are wanted as long as the log grows."""
+    return True
+
+
 def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a frozen value
     """The declaration; `sign` signs with the institution's own key."""
 
@@ -199,4 +204,5 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due), *refresh),
         batch_messages=25,
+        keeps=(Keep(LogHead, always), Keep(PairHead, always)),
     )

@@ -197,7 +197,19 @@ def refusals(system: System) -> list[str]:
 
 
 def forge(system: System, owner: str) -> None:
-    """The owner changes its oldest record, and everything in its tables that would give it away."""
+    """The owner changes its oldest record, and everything in its tables that would give it away, while its own
+    services are down: what they remember of a log would betray the change to themselves."""
+    mine = [role for role in system.fleet.roles if "provision_log" in role.services]
+    for role in mine:
+        system.fleet.children[role.name].stop(signal.SIGTERM, 25)
+    rewrite(system, owner)
+    for role in mine:
+        system.fleet.start_role(role)
+    system.fleet.wait_ready(60)
+
+
+def rewrite(system: System, owner: str) -> None:
+    """The owner's rows, another history."""
     rows = rows_of(system.parts, LogRecord, LogHead)
     records = [row for row in rows[LogRecord] if row.institution_code == owner]
     head = next(row for row in rows[LogHead] if row.institution_code == owner)

@@ -126,7 +126,9 @@ def test_a_rewritten_log_is_found_at_its_next_checkpoint() -> None:
         rows = [row for row in story.rows(LogRecord) if row.institution_code == TOYOTA]
         head = next(row for row in story.rows(LogHead) if row.institution_code == TOYOTA)
         forged, changed = rewritten(rows, head, 0)
+        story.leave("provision_log")
         story.store.put([*forged, changed])
+        story.resume("provision_log")
         await story.ask(asks(record_identification_number="second"))
         await story.pass_time(seconds=PAST)
         assert {fork.institution_code for fork in story.rows(LogFork)} == {TOYOTA}
