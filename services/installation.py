@@ -28,7 +28,7 @@ from broker.embedded.kafka import STARTS_WITHIN_SECONDS, EmbeddedKafka
 from broker.embedded.postgres import EmbeddedPostgres
 from broker.errors import ConfigurationFault
 from broker.keys import Keys
-from broker.tables import TABLES, WitnessDuty
+from broker.tables import TABLES, WitnessDuty, WitnessedLog
 from broker.topics import Topics
 from services import access
 from services.world import Plan, World
@@ -241,15 +241,17 @@ async def load_rows(store: PostgresStore, rows: Iterable[Any]) -> None:
 
 
 async def assign_witnesses(store: PostgresStore, duties: Sequence[WitnessDuty]) -> None:
-    """These duties are there, and no others."""
+    """These duties are there, and no others. Who gives one up forgets the log: its place in it would be out of date."""
     known = await store.all(WitnessDuty, MOST_DUTIES)
-    if set(known) == set(duties):
-        return
+    wanted, there = set(duties), set(known)
+    given_up = [one for one in known if one not in wanted]
+    taken_up = [one for one in duties if one not in there]
     async with store.transaction() as transaction:
-        if known:
-            await transaction.remove(WitnessDuty, [one[:2] for one in known])
-        if duties:
-            await transaction.write(WitnessDuty, duties)
+        if given_up:
+            await transaction.remove(WitnessDuty, [one[:2] for one in given_up])
+            await transaction.remove(WitnessedLog, [(one.witness_code, one.institution_code) for one in given_up])
+        if taken_up:
+            await transaction.write(WitnessDuty, taken_up)
 
 
 class EmbeddedParts:

@@ -52,6 +52,17 @@ async def test_duties_are_those_of_the_plan_and_follow_the_setting(store: Postgr
         assert set(found) == set(WORLD.witness_duties(count))
 
 
+async def test_who_gives_up_a_duty_forgets_the_log(store: PostgresStore) -> None:
+    """A neighbour that did not look for a while begins anew: what it once cosigned is no place to go on from."""
+    await assign_witnesses(store, WORLD.witness_duties(2))
+    await put(store, *(WitnessedLog(code, LOG, 7, note(7, b"r" * 32), AT) for code in (FIRST, SECOND)))
+
+    for count in (1, 2):
+        await assign_witnesses(store, WORLD.witness_duties(count))
+
+    assert [row.witness_code for row in await store.all(WitnessedLog, 10)] == [FIRST]
+
+
 async def test_people_see_who_cosigned_what(store: PostgresStore) -> None:
     """A line a duty, with what the witness itself keeps beside where the log stands; and the newest note, verified."""
     await assign_witnesses(store, WORLD.witness_duties(2))
