@@ -33,15 +33,14 @@ def terms_of(config: Config, institutions: int) -> Terms:
 
 def assemble(keys: Keys, randomness: Randomness, terms: Terms = Terms()) -> dict[str, Service]:  # noqa: B008 - frozen
     """The services by name, in the order a message meets them."""
-    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
-    provider = Provider(
-        Verifier(keys.network_public), Lists(), Sealer(randomness), keys.salts, terms.cosigned_within_ms
-    )
+    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists(), randomness.bytes)
+    verifier, within = Verifier(keys.network_public), terms.cosigned_within_ms
+    provider = Provider(verifier, Lists(), Sealer(randomness), keys.salts, randomness.bytes, within)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),
         copies.SERVICE,
-        inquiry.SERVICE,
+        inquiry.service(randomness.bytes),
         core.service(),
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint, terms),

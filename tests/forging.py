@@ -14,10 +14,11 @@ from schemas.codec import decode, encode
 
 
 def rewritten(rows: Sequence[LogRecord], head: LogHead, place: int) -> tuple[list[LogRecord], LogHead]:
-    """The log with another operator in one of its records; every leaf, and what its head keeps, made to fit."""
+    """The log with another time in one of its records; every leaf, and what its head keeps, made to fit."""
     changed = list(rows)
     row = rows[place]
-    body = encode(decode(row.body)._replace(operator_id="SOMEBODY ELSE"))  # type: ignore[call-arg]
+    record = decode(row.body)
+    body = encode(record._replace(requested_at=record.requested_at + 1))  # type: ignore[union-attr,call-arg]
     leaf = leaf_of(row.sequence, row.counterpart, row.pair_sequence, body)
     changed[place] = row._replace(body=body, leaf=leaf)
     leaves = [one.leaf for one in changed]

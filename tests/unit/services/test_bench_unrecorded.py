@@ -47,7 +47,7 @@ def test_no_record_is_said_and_everything_else_is() -> None:
         bare = without_records(service)
         for whole, cut in zip(service.handlers, bare.handlers, strict=True):
             assert (whole.close is None) == (cut.close is None), name
-            if whole.close is None or cut.close is None or "permits" in whole.close.__name__:
+            if whole.close is None or cut.close is None or getattr(whole.close, "__name__", "") == "close_permits":
                 continue
             said = [type(message) for one in whole.close(decisions) for message in one.say]
             left = [type(message) for one in cut.close(decisions) for message in one.say]
