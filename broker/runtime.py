@@ -424,6 +424,9 @@ class Worker:
             except PeerFault as fault:
                 self._set_aside(record, fault.rule, fault.text, facts, now, said)
                 decision = Decision("set_aside")
+            if decision.alarm:
+                rule, reason = decision.outcome, decision.alarm
+                EVENT.warning("alarm", service=self.service.name, shard=self.shard, rule=rule, reason=reason)
             facts.absorb(decision)
             decisions.append(decision)
             outcomes[decision.outcome] = outcomes.get(decision.outcome, 0) + 1

@@ -21,6 +21,7 @@ from services.cli import (
     system,
     terminal,
     topics,
+    witness,
     world,
 )
 from services.cli.options import example
@@ -43,6 +44,7 @@ app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

@@ -70,9 +70,9 @@ select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= 
 order by institution_code, sequence
 
 -- name: log_owners
--- Whose logs there are, heads without records and records without heads included.
+-- Whose logs there are, heads without records, records without heads and what only a witness knows included.
 select institution_code from log_heads union select institution_code from checkpoints
-union select distinct institution_code from log_records order by institution_code
+union select distinct institution_code from witnessed_logs union select distinct institution_code from log_records order by institution_code
 
 -- name: log_of
 -- One institution's log in its order.
@@ -89,6 +89,47 @@ select * from pair_heads where institution_code = $1 order by counterpart
 -- name: checkpoints_of
 -- What the institution has signed, oldest first.
 select * from checkpoints where institution_code = $1 order by size
+
+-- name: witness_duties_of
+-- Who witnesses a log.
+select * from witness_duties where institution_code = $1 order by witness_code
+
+-- name: cosignatures_of
+-- What the witnesses of a log have given it, oldest first.
+select * from cosignatures where institution_code = $1 order by size, witness_code
+
+-- name: newest_cosignatures_of
+-- All lines under the newest checkpoint of a log that anybody has cosigned.
+select * from cosignatures
+where institution_code = $1 and size = (select max(size) from cosignatures where institution_code = $1)
+order by witness_code
+
+-- name: log_forks_of
+-- What witnesses keep against a log.
+select * from log_forks where institution_code = $1 order by found_at, witness_code
+
+-- name: witnessed_logs_of
+-- What each witness of a log has cosigned last, by its own account.
+select * from witnessed_logs where institution_code = $1 order by witness_code
+
+-- name: witnesses
+-- Every duty with what the witness cosigned last, the log's size and newest checkpoint, and whether a fork is kept.
+select d.institution_code, d.witness_code, coalesce(w.size, 0) as cosigned_size, coalesce(w.cosigned_at, 0) as cosigned_at,
+    coalesce(h.size, 0) as log_size, coalesce(c.signed_at, 0) as signed_at, coalesce(c.size, 0) as signed_size,
+    (select count(*) from log_forks f where f.institution_code = d.institution_code and f.witness_code = d.witness_code)
+        as forks
+from witness_duties d
+left join witnessed_logs w using (institution_code, witness_code)
+left join log_heads h using (institution_code)
+left join lateral (
+    select size, signed_at from checkpoints where institution_code = d.institution_code order by size desc limit 1
+) as c on true
+where $1 = '' or $1 in (d.institution_code, d.witness_code)
+order by d.institution_code, d.witness_code
+
+-- name: log_forks
+-- Everything that is kept against any log.
+select * from log_forks order by found_at, institution_code, witness_code limit $1
 
 -- name: records_newest
 -- Records for people to look at, newest first; an empty filter lets everything pass.

@@ -30,6 +30,8 @@ WORDS = {
     logs.ROOTS: ("署名された根を再計算", "signed Merkle roots recomputed"),
     logs.SIGNATURES: ("機関の公開鍵で署名を検証", "checkpoints verified with the institutions' keys"),
     logs.HEADS: ("記録の末尾と台帳が一致", "each log ends where its head stands"),
+    logs.COSIGNED: ("近隣自治体の連署を検証", "witnesses' cosignatures verified, and what they keep compared"),
+    logs.FORKS: ("台帳の分岐の証拠がない", "no witness keeps evidence of a fork"),
     "one_outcome_an_inquiry": ("照会ごとに結果は一つ", "one outcome an inquiry"),
     "one_answer_an_inquiry": ("照会ごとに回答は一つ", "one answer an inquiry, as it was decided"),
     "no_answer_without_permit": ("許可なく提供されていない", "nothing left without a permit"),
