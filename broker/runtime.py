@@ -313,11 +313,22 @@ class Worker:
                 pack(said, now),
                 published,
                 now + self._lease_ms,
+                now,
             )
             await transaction.advance(advance)
             # A crash from here to the end of the commit leaves all of the batch or nothing of it.
             self._reached("before_commit")
         return outcomes
+
+    async def again(self, batch: int, records: Sequence[Delivered], *, unstorable: bool = False) -> list[Outgoing]:
+        """For a replay: serve these records as the batch of this number; what it says is returned, not published."""
+        if not self.serving.is_set():
+            await self._start()
+        self._batch = batch - 1
+        await self.handle(records, unstorable=unstorable)
+        said = [message for _, messages in self._waiting for message in messages]
+        self._waiting.clear()
+        return said
 
     async def _hold(self, now: int) -> None:
         """Change nothing but the lease; Fenced when the shard is another's."""

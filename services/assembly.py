@@ -9,7 +9,7 @@ from broker.service import Service
 from services import code_management, copies, inquiry, network, provision, provision_log, resident_register
 from services.lists import Lists
 from services.network import Network, NetworkKeys
-from services.provision import Provider
+from services.provision import Provider, Seal
 
 NAMES = (
     code_management.NAME,
@@ -22,10 +22,10 @@ NAMES = (
 )
 
 
-def assemble(keys: Keys, randomness: Randomness) -> dict[str, Service]:
-    """The services by name, in the order a message meets them."""
+def assemble(keys: Keys, randomness: Randomness, seal: Seal | None = None) -> dict[str, Service]:
+    """The services by name, in the order a message meets them. seal: what seals answers, when it is not chance."""
     core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
-    provider = Provider(Verifier(keys.network_public), Lists(), Sealer(randomness), keys.salts)
+    provider = Provider(Verifier(keys.network_public), Lists(), seal or Sealer(randomness), keys.salts)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),

@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import terminal
+from services.cli import replay, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -18,6 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="記録の監査 / auditing the rec
 @app.callback()
 def audit() -> None:
     """記録の監査 / auditing the records."""
+
+
+app.command("replay", epilog=replay.EXAMPLE)(replay.replay)
 
 
 WORDS = {
