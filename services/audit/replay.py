@@ -35,6 +35,7 @@ from schemas.records import ProvisionAnswered, RecordEntry, RecordsSubmitted
 from services import provision
 from services.audit.replay_compare import (
     MISSING,
+    OF_THE_BATCH,
     WHOLE,
     Difference,
     different_fields,
@@ -559,7 +560,8 @@ class Replayer:
                 pair[0].extend(entries_of(then.value if then else None))
                 pair[1].extend(now)
             else:
-                found += self._message(step, name, then, message)
+                for one in self._message(step, name, then, message):
+                    (moved if (one.what, one.field) in OF_THE_BATCH else found).append(one)
         found += self._unsaid(step, said, entries)
         for lane, (before, after) in entries.items():
             found += self._entries(step, lane, before, after)

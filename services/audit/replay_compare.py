@@ -33,14 +33,19 @@ OPENED = (
     "the recorded bytes are opened with the recipient's key; when they hold exactly the plain text decided now they "
     "are handed in as what chance gave then, and everything that follows from them is compared byte for byte"
 )
+BATCHWISE = (
+    "compared, unless a difference elsewhere in the batch changes what the one signature covers: then it is no news"
+)
 VOUCHED = "left out of the comparison; the recorded detail must have the recorded digest"
 CHANCE: tuple[Chance, ...] = (
     Chance("ProvisionAnswered", "sealed_answer", "a random content key, HPKE's ephemeral key, a counted nonce", OPENED),
     Chance("RecordEntry", "detail", "its first 16 bytes are a random salt", VOUCHED),
     Chance("ProvisionRecorded", "detail_digest", "covers the random salt of the detail", VOUCHED),
+    Chance("PermitIssued", "permit_proof", "the path of a signature over all permits of a batch", BATCHWISE),
     Chance("SetAside", "value", "encrypted under a random nonce", "decrypted on both sides, then compared"),
 )
 LEFT_OUT = {(one.message, one.field) for one in CHANCE if one.how is VOUCHED and one.field != "detail"}
+OF_THE_BATCH = {(one.message, one.field) for one in CHANCE if one.how is BATCHWISE}
 SALTED = {(one.message, one.field) for one in CHANCE if one.how is VOUCHED and one.field == "detail"}
 
 
@@ -79,7 +84,7 @@ def exchange_of(value: Any) -> str:
     if not serial:
         numbers: Any = getattr(value, "transaction_serial_numbers", ())
         kinds: Any = getattr(value, "kinds", ())
-        first: Any = kinds[0] if len(kinds) == 1 else None
+        first: Any = kinds[0] if isinstance(kinds, tuple) and len(kinds) == 1 else None
         serial = numbers[0] if numbers else getattr(first, "transaction_serial_number", "")
     return f"{institution}-{serial}" if institution and serial else ""
 
@@ -204,7 +209,10 @@ def row_differences(
 ) -> Iterator[Difference]:
     """The fields in which a row is not as it was. What was set aside is compared in the clear."""
     where = f"{table} {'/'.join(map(shown_key, key))}"
-    about = exchange_of(then if then is not None else now)
+    told = then if then is not None else now
+    about = exchange_of(told)
+    if type(told).__name__ == "SetAside":
+        about = exchange_of(message_in(decrypt(told.value)))
     if then is None or now is None:
         yield Difference(about, where, table, WHOLE, MISSING if then is None else _short(then), _gone(now), at)
         return
