@@ -326,6 +326,7 @@ class SetAside(NamedTuple):
     reason: str
     set_aside_at: int
     value: bytes
+    place: int  # in a bundle of messages; 0 for a record that is one message
 
 
 class Table(NamedTuple):
@@ -388,7 +389,7 @@ TABLES: tuple[Table, ...] = (
     Table("log_records", LogRecord, ("institution_code", "sequence")),
     Table("checkpoints", Checkpoint, ("institution_code", "size")),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
-    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset"), tenant=""),
+    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )
 
 TABLE_OF: dict[type[Any], Table] = {table.row: table for table in TABLES}

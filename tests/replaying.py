@@ -15,7 +15,6 @@ from broker.ports import Delivered, Source
 from broker.service import Service
 from services.assembly import assemble
 from services.audit.replay import RecordedChance, Replayer, State
-from services.audit.replay_history import Kept, kept_in
 
 PAGE = 50
 
@@ -41,12 +40,10 @@ class CountryHistory:
         """See `History.records`."""
         return [record for record in self.logs.get(source, ()) if record.offset >= offset][:7]
 
-    async def outboxes(self) -> Mapping[tuple[str, int, int], Mapping[str, Kept]]:
+    async def outboxes(self) -> Mapping[tuple[str, int, int], bytes]:
         """See `History.outboxes`."""
         return {
-            (*name, batch): kept_in(body)
-            for name, shard in self.store.shards.items()
-            for batch, body in shard.outbox.items()
+            (*name, batch): body for name, shard in self.store.shards.items() for batch, body in shard.outbox.items()
         }
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:

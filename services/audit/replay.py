@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore, MemoryTransaction
-from broker.envelope import ID_PLACE, Origin, origin_of
+from broker.envelope import ID_PLACE, Origin, messages_in, origin_of, outgoing, unpack
 from broker.facts import KEY_OF, LOOKUP_OF
 from broker.journal import Changed, Journalled, Step
 from broker.keys import SEAL_INFO, Keys, Sealer
@@ -28,10 +28,10 @@ from broker.rules.sealing import SealingError, UnwrappedKeys, open_sealed
 from broker.runtime import Worker
 from broker.service import Service
 from broker.tables import TABLE_OF, TABLES, Checkpoint, Exchange, LogHead, LogRecord, SetAside
-from broker.topics import Topics, sender_of
+from broker.topics import MAXIMUM_RECORD_BYTES, Topics, sender_of
 from schemas.codec import Undecodable, decode
 from schemas.codec import name_of as type_named
-from schemas.records import ProvisionAnswered, RecordEntry, RecordsSubmitted
+from schemas.records import Message, ProvisionAnswered, RecordEntry, RecordsSubmitted
 from services import provision
 from services.audit.replay_compare import (
     MISSING,
@@ -44,7 +44,7 @@ from services.audit.replay_compare import (
     same_entries,
     vouched,
 )
-from services.audit.replay_history import History, Kept, Unreplayable
+from services.audit.replay_history import NOWHERE, History, Unreplayable
 
 WRITTEN_ONCE = (LogRecord, Checkpoint, SetAside)
 """Nobody reads these tables again: their rows are compared and let go."""
@@ -58,6 +58,7 @@ TRIES = 6
 FRUITLESS = 200  # so many batches in vain: the differences are of another sort, and looking on would only take time
 LOOK_BACK = 4_096  # a commit that took long may turn up below steps already done
 NEVER = Cause(-1, -1)
+NONE = Delivered("", 0, NOWHERE, b"", b"", (), 0)
 
 Tell = Callable[[str, int, int], None]
 Undo = tuple[type[Any], tuple[Any, ...], Any, Any]
@@ -210,15 +211,11 @@ class Tape:
         if not self.of_services:
             return
         for record in records:
-            origin = self._origin(record)
+            origin = told_by(record)
             if origin.cause is None or origin.cause <= self.seen.get(origin.source, NEVER):
                 continue
             self.seen[origin.source] = origin.cause
             said.setdefault(origin.source, {}).setdefault(origin.cause.batch, {})[origin.id] = record
-
-    @staticmethod
-    def _origin(record: Delivered) -> Origin:
-        return origin_of(record._replace(topic="") if sender_of(record.topic) else record)
 
 
 class RecordedChance:
@@ -353,8 +350,8 @@ class Replayer:
         self._decrypt = keys.unprotect
         self._clock = Moment()
         self._workers: dict[tuple[str, int], Worker] = {}
-        self._outboxes: Mapping[tuple[str, int, int], Mapping[str, Kept]] = {}
-        self._unstorable: set[tuple[str, str, int, int]] = set()
+        self._outboxes: Mapping[tuple[str, int, int], Mapping[str, Delivered]] = {}
+        self._unstorable: dict[tuple[str, str, int, int], set[int]] = {}
         self._ended: set[Source] = set()
         self._finished: list[tuple[int, Any]] = []
         self._of_batches: frozenset[int] = frozenset()
@@ -371,11 +368,15 @@ class Replayer:
                 f"{lost[0]} の最初の電文は保存期間を過ぎて消えています。書き出し（--export）からなら再実行できます / "
                 f"its first messages are gone (retention), of {len(lost)} partitions; replay from an earlier export"
             )
-        self._outboxes = await self._history.outboxes()
+        self._outboxes = {
+            (service, shard, batch): kept_in(body, f"{service}/{shard}", batch)
+            for (service, shard, batch), body in (await self._history.outboxes()).items()
+        }
         async for rows in self._history.every(SetAside):
-            self._unstorable.update(
-                (row.service, row.topic, row.partition, row.record_offset) for row in rows if row.rule == "UNSTORABLE"
-            )
+            for row in rows:
+                if row.rule == "UNSTORABLE":
+                    where = (row.service, row.topic, row.partition, row.record_offset)
+                    self._unstorable.setdefault(where, set()).add(row.place)
         total = await self._history.count()
         page = await self._history.steps(max(0, state.place - LOOK_BACK))
         while page:
@@ -470,8 +471,9 @@ class Replayer:
 
     async def _again(self, step: Journalled, records: Sequence[Delivered]) -> list[Outgoing]:
         self._clock.at = step.at
-        unstorable = len(records) == 1 and (step.service, *records[0][:3]) in self._unstorable
-        said = await self._worker(step.service, step.shard).again(step.batch, records, unstorable=unstorable)
+        # What the database refused then, the tables in memory would take.
+        refused = self._unstorable.get((step.service, *records[0][:3]), ()) if len(records) == 1 else ()
+        said = await self._worker(step.service, step.shard).again(step.batch, records, frozenset(refused))
         self.state.store.shards[step.service, step.shard].outbox.clear()
         return said
 
@@ -516,84 +518,102 @@ class Replayer:
             tape = self.state.tapes[topic, step.shard]
             while tape.seen.get(origin, NEVER).batch <= step.batch and await self._read(tape):
                 pass
-        for record in self.state.said.get(origin, {}).get(step.batch, {}).values():
-            if type_named(record.value or b"") == ProvisionAnswered.__name__:
-                self._remember(record.value)
-        for kept in self._outboxes.get((step.service, step.shard, step.batch), {}).values():
-            if kept.type == ProvisionAnswered.__name__:
-                self._remember(kept.value)
+        records = [*self.state.said.get(origin, {}).get(step.batch, {}).values(), *self._outbox(step).values()]
+        answers = set(self._topics.names(ProvisionAnswered))
+        for one in messages_of(record for record in records if record.topic in answers).values():
+            answer = decoded(one.value)
+            if isinstance(answer, ProvisionAnswered):
+                self._chance.recorded[answer.exchange_id.encode()] = answer.sealed_answer
 
-    def _remember(self, value: bytes | None) -> None:
-        try:
-            answer = decode(value)
-        except Undecodable:
-            return
-        if isinstance(answer, ProvisionAnswered):
-            self._chance.recorded[answer.exchange_id.encode()] = answer.sealed_answer
+    def _outbox(self, step: Journalled) -> Mapping[str, Delivered]:
+        return self._outboxes.get((step.service, step.shard, step.batch), {})
 
     # ── comparing a batch ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _then(self, step: Journalled, message: Outgoing, identity: str) -> Delivered | Kept | None:
-        """The message with this id as it was said then."""
-        tape = self.state.tapes[message.topic, message.partition]
+    async def _read_on(self, step: Journalled, source: Source, identity: str) -> Delivered | None:
+        """The record with this id as the batch said it then, the partition read as far as that takes."""
+        tape = self.state.tapes[source]
         origin = f"{step.service}/{step.shard}"
         while True:
             found = self.state.said.get(origin, {}).get(step.batch, {}).get(identity)
             if found is not None:
                 return found
             if tape.seen.get(origin, NEVER).batch > step.batch or not await self._read(tape):
-                return self._outboxes.get((step.service, step.shard, step.batch), {}).get(identity)
+                return None
 
     async def _compare(self, step: Journalled, said: Sequence[Outgoing]) -> list[Difference]:
-        found: list[Difference] = []
+        """Records that are the same byte for byte are never opened; of the others every message is compared."""
         moved: list[Difference] = []
-        entries: dict[str, tuple[list[RecordEntry], list[RecordEntry]]] = {}
+        same: set[str] = set()
+        others: list[Delivered] = []
         for message in said:
             identity = message.headers[ID_PLACE][1].decode()
-            then = await self._then(step, message, identity)
-            name = type_named(message.value)
-            if then is not None and then.value == message.value:
-                moved += self._carried(step, name, then, message)
-            elif name == RecordsSubmitted.__name__:
-                now = entries_of(message.value)
-                pair = entries.setdefault(message.key.decode(), ([], []))
-                pair[0].extend(entries_of(then.value if then else None))
-                pair[1].extend(now)
+            source = (message.topic, message.partition)
+            then = await self._read_on(step, source, identity) or self._outbox(step).get(identity)
+            if then is not None and then.value == message.value and then[:2] == source:
+                moved += self._carried(step, then, message)
+                same.add(identity)
             else:
-                for one in self._message(step, name, then, message):
-                    (moved if (one.what, one.field) in OF_THE_BATCH else found).append(one)
-        found += self._unsaid(step, said, entries)
-        for lane, (before, after) in entries.items():
-            found += self._entries(step, lane, before, after)
+                others.append(laid(message))
+        for record in others:
+            await self._read_on(step, record[:2], "nothing, to the end of the batch")
+        there = {**self._outbox(step), **self.state.said.get(f"{step.service}/{step.shard}", {}).get(step.batch, {})}
+        left = [record for identity, record in there.items() if identity not in same]
+        found = self._compare_messages(step, messages_of(left), messages_of(others), moved) if left or others else []
         # A message more or less moves all that follow it in the batch: that is no news.
         return found or moved
 
-    def _carried(self, step: Journalled, name: str, then: Delivered | Kept, now: Outgoing) -> list[Difference]:
+    def _compare_messages(
+        self, step: Journalled, then: Mapping[str, Delivered], now: Mapping[str, Delivered], moved: list[Difference]
+    ) -> list[Difference]:
+        found: list[Difference] = []
+        lanes: dict[str, tuple[list[RecordEntry], list[RecordEntry]]] = {}
+        for identity in dict.fromkeys([*now, *then]):
+            before, after = then.get(identity), now.get(identity)
+            name = type_named((after or before or NONE).value or b"")
+            if name == RecordsSubmitted.__name__:
+                for side, record in enumerate((before, after)):
+                    if record is not None:
+                        lanes.setdefault(record.key.decode(), ([], []))[side].extend(entries_of(record.value))
+            elif after is None and before is not None:
+                found.append(extra(step.at, f"{step.service}/{step.shard} batch {step.batch}", before))
+            elif after is not None:
+                for one in self._message(step, name, before, after):
+                    (moved if (one.what, one.field) in OF_THE_BATCH else found).append(one)
+        for lane, sides in lanes.items():
+            found += self._entries(step, lane, *sides)
+        return found
+
+    def _carried(self, step: Journalled, then: Delivered, now: Outgoing) -> list[Difference]:
         """Same bytes; but key, time and headers belong to what was said too."""
-        if isinstance(then, Kept):
+        if then.offset == NOWHERE:
             return []
         if then.key == now.key and then.at == now.at and tuple(then.headers) == now.headers:
             return []
         about = exchange_of(decode(now.value))
-        sides = (("key", then.key, now.key), ("timestamp", then.at, now.at))
-        headers = (("headers", _headers(then.headers), _headers(now.headers)),)
-        return [
-            Difference(about, _where(step, now), name, what, before, after, step.at)
-            for what, before, after in (*sides, *headers)
-            if before != after
-        ]
+        sides = (
+            ("key", then.key, now.key),
+            ("timestamp", then.at, now.at),
+            ("headers", _headers(then.headers), _headers(now.headers)),
+        )
+        where, name = _where(step, now), type_named(now.value)
+        return [Difference(about, where, name, what, a, b, step.at) for what, a, b in sides if a != b]
 
-    def _message(self, step: Journalled, name: str, then: Delivered | Kept | None, now: Outgoing) -> list[Difference]:
-        decoded = decode(now.value)
-        about, where = exchange_of(decoded), _where(step, now)
+    def _message(self, step: Journalled, name: str, then: Delivered | None, now: Delivered) -> list[Difference]:
+        after, where = decode(now.value), _where(step, now)
+        about = exchange_of(after)
         if then is None:
             return [Difference(about, where, name, WHOLE, MISSING, name, step.at)]
-        try:
-            before = decode(then.value)
-        except Undecodable as error:
-            return [Difference(about, where, name, WHOLE, f"{error.rule}: {error}", name, step.at)]
-        fields = list(different_fields(before, decoded)) or [("", WHOLE, then.value, now.value)]
-        return [Difference(one or about, where, name, path, a, b, step.at) for one, path, a, b in fields]
+        before = decoded(then.value)
+        if before is None:
+            return [Difference(about, where, name, WHOLE, then.value, now.value, step.at)]
+        found = [
+            Difference(one or about, where, name, path, a, b, step.at)
+            for one, path, a, b in different_fields(before, after)
+        ]
+        if then[:2] != now[:2]:
+            found.append(Difference(about, where, name, "partition", f"{then.topic}/{then.partition}", where, step.at))
+        return found
 
     def _entries(
         self, step: Journalled, lane: str, then: Sequence[RecordEntry], now: Sequence[RecordEntry]
@@ -610,35 +630,6 @@ class Replayer:
         fields = different_fields(tuple(then), tuple(now), "entries")
         return found + [Difference(one, where, "RecordsSubmitted", path, a, b, step.at) for one, path, a, b in fields]
 
-    def _unsaid(
-        self,
-        step: Journalled,
-        said: Sequence[Outgoing],
-        entries: dict[str, tuple[list[RecordEntry], list[RecordEntry]]],
-    ) -> list[Difference]:
-        """What the batch said then and does not say now, as far as it lies on partitions that were looked at."""
-        ids = {message.headers[ID_PLACE][1].decode() for message in said}
-        found = []
-        origin = f"{step.service}/{step.shard}"
-        for identity, record in self.state.said.get(origin, {}).get(step.batch, {}).items():
-            if identity in ids:
-                continue
-            if type_named(record.value or b"") == RecordsSubmitted.__name__:
-                entries.setdefault(record.key.decode(), ([], []))[0].extend(entries_of(record.value))
-            else:
-                found.append(self._extra(step.at, f"{origin} batch {step.batch}", record))
-        return found
-
-    @staticmethod
-    def _extra(at: int, who: str, record: Delivered) -> Difference:
-        name = type_named(record.value or b"")
-        try:
-            about = exchange_of(decode(record.value))
-        except Undecodable:
-            about = ""
-        where = f"{who} → {record.topic}/{record.partition} offset {record.offset}"
-        return Difference(about, where, name, WHOLE, name, MISSING, at)
-
     def _settle(self, step: Journalled, outcome: Outcome) -> None:
         """The batch is over: what it said is let go. What earlier batches said beyond it turned up too late."""
         origin = f"{step.service}/{step.shard}"
@@ -653,8 +644,8 @@ class Replayer:
         """Messages of batches up to this one that no replayed batch said."""
         batches = self.state.said.get(origin, {})
         for batch in [number for number in batches if number <= last]:
-            for record in batches.pop(batch).values():
-                self._tell_of(self._extra(record.at, f"{origin} batch {batch}", record))
+            for record in messages_of(batches.pop(batch).values()).values():
+                self._tell_of(extra(record.at, f"{origin} batch {batch}", record))
 
     def _tell_of(self, one: Difference) -> None:
         self.state.counts.differences += 1
@@ -780,8 +771,53 @@ class Replayer:
             batches.clear()
 
 
-def _where(step: Journalled, message: Outgoing) -> str:
+def _where(step: Journalled, message: Outgoing | Delivered) -> str:
     return f"{step.service}/{step.shard} batch {step.batch} → {message.topic}/{message.partition}"
+
+
+def told_by(record: Delivered) -> Origin:
+    """What the headers of a record of ours say, on an institution's own reply topic too: only we speak there."""
+    return origin_of(record._replace(topic="") if sender_of(record.topic) else record)
+
+
+def laid(message: Outgoing) -> Delivered:
+    """A record as it would lie on its partition."""
+    topic, partition, key, value, headers, at = message
+    return Delivered(topic, partition, NOWHERE, key, value, headers, at)
+
+
+def kept_in(body: bytes, source: str, batch: int) -> dict[str, Delivered]:
+    """The records of an outbox body, by id."""
+    said, at = unpack(body)
+    return {one.id: laid(record) for one, record in zip(said, outgoing(said, source, batch, at), strict=True)}
+
+
+def messages_of(records: Iterable[Delivered]) -> dict[str, Delivered]:
+    """The messages of records, bundles opened, by their ids."""
+    found = {}
+    for record in records:
+        origin = told_by(record)
+        try:
+            messages = messages_in(record, origin, MAXIMUM_RECORD_BYTES)
+        except Undecodable:
+            messages = [(record, origin)]
+        found.update({one_origin.id: one for one, one_origin in messages})
+    return found
+
+
+def decoded(value: bytes | None) -> Message | None:
+    """The message in these bytes, or None."""
+    try:
+        return decode(value)
+    except Undecodable:
+        return None
+
+
+def extra(at: int, who: str, record: Delivered) -> Difference:
+    """Something that was said then and is not said now."""
+    name = type_named(record.value or b"")
+    where = f"{who} → {record.topic}/{record.partition} offset {record.offset}"
+    return Difference(exchange_of(decoded(record.value)), where, name, WHOLE, name, MISSING, at)
 
 
 def _headers(headers: Iterable[tuple[str, bytes]]) -> str:
@@ -790,12 +826,7 @@ def _headers(headers: Iterable[tuple[str, bytes]]) -> str:
 
 def entries_of(value: bytes | None) -> Sequence[RecordEntry]:
     """The records in a message to a lane; none when it is not one."""
-    if not value:
-        return ()
-    try:
-        message = decode(value)
-    except Undecodable:
-        return ()
+    message = decoded(value)
     return message.entries if isinstance(message, RecordsSubmitted) else ()
 
 

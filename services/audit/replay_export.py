@@ -21,7 +21,7 @@ from broker.ports import Delivered, Source
 from broker.tables import TABLE_OF, TABLES
 from broker.topics import Topics
 from services.audit.replay import LOOK_BACK
-from services.audit.replay_history import ROW_OF, STEPS_AT_ONCE, History, Kept
+from services.audit.replay_history import ROW_OF, STEPS_AT_ONCE, History
 from services.world import Plan
 
 FORMAT = 1
@@ -34,7 +34,7 @@ create table if not exists messages (
     topic text, partition integer, position integer, at integer, key blob, value blob, headers text,
     primary key (topic, partition, position)
 ) without rowid;
-create table if not exists outboxes (service text, shard integer, batch integer, id text, message text);
+create table if not exists outboxes (service text, shard integer, batch integer, body blob);
 create table if not exists rows (kind text, key text, row text, primary key (kind, key)) without rowid;
 """
 
@@ -97,12 +97,8 @@ async def export(history: History, topics: Topics, plan: Plan, directory: Path, 
         await _steps(history, file, tell)
         await _messages(history, topics, file, tell)
         file.execute("delete from outboxes")
-        for (service, shard, batch), kept in (await history.outboxes()).items():
-            rows = [
-                (service, shard, batch, name, json.dumps([*one[:2], one.key.hex(), one.type, one.value.hex()]))
-                for name, one in kept.items()
-            ]
-            file.executemany("insert into outboxes values (?, ?, ?, ?, ?)", rows)
+        bodies = [(*name, body) for name, body in (await history.outboxes()).items()]
+        file.executemany("insert into outboxes values (?, ?, ?, ?)", bodies)
         file.execute("delete from rows")
         for table in TABLES:
             async for batch_of_rows in history.every(table.row):
@@ -189,14 +185,9 @@ class ExportedHistory:
         query = "select * from messages where topic = ? and partition = ? and position >= ? order by position limit ?"
         return [_delivered(row) for row in self._file.execute(query, (*source, offset, ROWS_AT_ONCE // 5))]
 
-    async def outboxes(self) -> Mapping[tuple[str, int, int], Mapping[str, Kept]]:
+    async def outboxes(self) -> Mapping[tuple[str, int, int], bytes]:
         """See `History.outboxes`."""
-        found: dict[tuple[str, int, int], dict[str, Kept]] = {}
-        for service, shard, batch, name, text in self._file.execute("select * from outboxes"):
-            topic, partition, key, kind, value = json.loads(text)
-            kept = Kept(topic, partition, bytes.fromhex(key), kind, bytes.fromhex(value))
-            found.setdefault((service, shard, batch), {})[name] = kept
-        return found
+        return {tuple(row[:3]): row[3] for row in self._file.execute("select * from outboxes")}
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `History.rows`."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Protocol, get_type_hints
+from typing import Any, Protocol, get_type_hints
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker.adapters.kafka import KafkaAccess, abandon, bounded
 from broker.adapters.postgres import QUERIES, PostgresSnapshot, PostgresStore
-from broker.envelope import unpack
 from broker.errors import WorldFault
 from broker.journal import Changed, Journalled, Step, unpack_offsets
 from broker.ports import Delivered, Source
@@ -29,22 +28,13 @@ FETCH_BYTES = 524_288
 START_SECONDS = 20.0
 SILENT_READS = 40
 READ_MS = 500
+NOWHERE = -1
 ROW_OF = {table.name: table.row for table in TABLES}
 BEFORE_THE_JOURNAL = "journal"
 
 
 class Unreplayable(WorldFault):
     """Something of the past is gone; the text says what."""
-
-
-class Kept(NamedTuple):
-    """A message that was committed and perhaps not yet published when the history was looked at."""
-
-    topic: str
-    partition: int
-    key: bytes
-    type: str
-    value: bytes
 
 
 class History(Protocol):
@@ -63,8 +53,8 @@ class History(Protocol):
     async def records(self, source: Source, offset: int) -> Sequence[Delivered]:
         """The next records of a partition from this offset on; none at its end."""
 
-    async def outboxes(self) -> Mapping[tuple[str, int, int], Mapping[str, Kept]]:
-        """(service, shard, batch) → messages by id."""
+    async def outboxes(self) -> Mapping[tuple[str, int, int], bytes]:
+        """(service, shard, batch) → the body of what was committed and perhaps is not published yet."""
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The rows of a table with these keys."""
@@ -120,10 +110,10 @@ class LiveHistory:
                 ]
         raise WorldFault(f"Kafka: {source[0]}/{source[1]} has more but delivers nothing")
 
-    async def outboxes(self) -> Mapping[tuple[str, int, int], Mapping[str, Kept]]:
+    async def outboxes(self) -> Mapping[tuple[str, int, int], bytes]:
         """See `History.outboxes`."""
         found = await self._snapshot.query(QUERIES["outboxes"])
-        return {(row["service"], row["shard"], row["batch"]): kept_in(row["body"]) for row in found}
+        return {(row["service"], row["shard"], row["batch"]): row["body"] for row in found}
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `History.rows`."""
@@ -184,11 +174,3 @@ def row_of(kind: type[Any], text: str) -> Any:
     """A row out of the JSON that PostgreSQL makes of it: bytes are hex digits after a backslash and an x."""
     hints, plain = get_type_hints(kind), json.loads(text)
     return kind(*(bytes.fromhex(plain[n][2:]) if hints[n] is bytes else plain[n] for n in kind._fields))
-
-
-def kept_in(body: bytes) -> dict[str, Kept]:
-    """The messages of an outbox body, by id."""
-    return {
-        one.id: Kept(one.destination.topic, one.destination.partition, one.destination.key, one.type, one.value)
-        for one in unpack(body)[0]
-    }

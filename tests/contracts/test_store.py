@@ -88,12 +88,12 @@ def record(sequence: int, exchange: str) -> LogRecord:
 
 async def test_what_is_written_is_read_as_it_was(store: Store) -> None:
     """Every type of column comes back as it went in: text, big numbers, truth values, any bytes."""
-    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"")
+    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"", 5)
     await put(store, record(0, "x"))
     await put(store, aside)
 
     assert await rows(store, LogRecord, (A, 0)) == [record(0, "x")]
-    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2)) == [aside]
+    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2, 5)) == [aside]
 
 
 async def test_missing_rows_are_left_out(store: Store) -> None:
@@ -118,6 +118,33 @@ async def test_the_same_key_twice_in_one_statement_is_our_fault(store: Store) ->
         await put(store, SerialCounter(A, 1), SerialCounter(A, 2))
 
     assert await rows(store, SerialCounter, (A,)) == []
+
+
+async def test_a_change_touches_only_its_columns(store: Store) -> None:
+    """Rows are found by their keys, several at once; what else was given of them is not taken."""
+    one, two = binding(A, "c1", "n1"), binding(A, "c2", "n2")
+    await put(store, one, two, binding(B, "c1", "n3"))
+
+    async with store.transaction() as transaction:
+        given = [row._replace(valid_to=9, integrated_number="other") for row in (one, two)]
+        await transaction.change(CodeBinding, ("valid_to",), given)
+
+    found = await rows(store, CodeBinding, (A, "c1"), (A, "c2"), (B, "c1"))
+    assert found == [one._replace(valid_to=9), two._replace(valid_to=9), binding(B, "c1", "n3")]
+
+
+async def test_a_change_of_what_is_not_there_is_our_fault(store: Store) -> None:
+    """Nothing of the transaction is left then: a row that somebody took away is noticed."""
+    await put(store, SerialCounter(A, 1))
+
+    async def change_both() -> None:
+        async with store.transaction() as transaction:
+            await transaction.change(SerialCounter, ("last",), [SerialCounter(A, 2), SerialCounter(B, 2)])
+
+    with pytest.raises(OwnFault):
+        await change_both()
+
+    assert await rows(store, SerialCounter, (A,), (B,)) == [SerialCounter(A, 1)]
 
 
 async def test_removed_rows_are_gone(store: Store) -> None:

@@ -18,9 +18,10 @@ from broker.decision import Decision
 from broker.journal import Journalled
 from broker.service import Service
 from broker.tables import Exchange, LogRecord
+from schemas.codec import decode
 from schemas.records import Outcome, PermitRequested
-from services.audit.replay import RecordedChance, State
-from services.audit.replay_compare import MISSING, Difference
+from services.audit.replay import RecordedChance, State, messages_of
+from services.audit.replay_compare import MISSING, Difference, exchange_of
 from services.audit.replay_export import ExportedHistory, export
 from services.audit.replay_run import Interrupted, Keeper, Wanted, report_of
 
@@ -130,19 +131,21 @@ def test_one_changed_byte_of_a_record_is_found_and_named(country: Country) -> No
 
 
 def test_one_dropped_message_is_found_and_named(country: Country) -> None:
-    """A message that is no longer on its topic: where it lay, who read it, and the exchange it was about."""
+    """A record that is no longer on its topic: where it lay, who read it, and the exchanges it was about."""
     history = CountryHistory(country)
     source = next(source for source, log in history.logs.items() if source[0] == "inquiry.permit_requested" and log)
     dropped = history.logs[source].pop(1)
+    about = {exchange_of(decode(one.value)) for one in messages_of([dropped]).values()}
 
     state = replayed(country, history)
 
     gaps = [one for one in state.differences if one.what == "message"]
     assert [one.where for one in gaps] == [f"{source[0]}/{source[1]} offset {dropped.offset}"]
     assert gaps[0].then.startswith("read by network/")
-    assert names(state.differences) - {""} == {dropped.key.decode()}
+    assert names(state.differences) - {""} == about
     unsaid = [one for one in state.differences if one.what == "PermitRequested"]
-    assert [(one.then, one.now) for one in unsaid] == [(MISSING, "PermitRequested")]
+    assert {one.exchange_id for one in unsaid} == about
+    assert {(one.then, one.now) for one in unsaid} == {(MISSING, "PermitRequested")}
 
 
 def test_filters_choose_what_is_reported(country: Country) -> None:
