@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore, MemoryTransaction
-from broker.envelope import ID_PLACE, Origin, messages_in, origin_of, outgoing, unpack
+from broker.envelope import ID_PLACE, Origin, messages_in, origin_of, outgoing, unpack, weight
+from broker.errors import OwnFault
 from broker.facts import KEY_OF, LOOKUP_OF
 from broker.journal import Changed, Journalled, Step
 from broker.keys import SEAL_INFO, Keys, Sealer
@@ -27,7 +28,7 @@ from broker.ports import Cause, Delivered, Outgoing, Position, Randomness, Sourc
 from broker.rules.sealing import SealingError, UnwrappedKeys, open_sealed
 from broker.runtime import Worker
 from broker.service import Service
-from broker.tables import TABLE_OF, TABLES, Checkpoint, Exchange, LogHead, LogRecord, SetAside
+from broker.tables import TABLE_OF, TABLES, Checkpoint, LogHead, LogRecord, SetAside
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics, sender_of
 from schemas.codec import Undecodable, decode
 from schemas.codec import name_of as type_named
@@ -78,10 +79,10 @@ class Outcome(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What a step did to the tables."""
+    """What a step did to the tables. origin, batch: whose it was; empty and 0 for an operator's."""
 
-    place: int
     origin: str
+    batch: int
     at: int
     changes: tuple[Undo, ...]
 
@@ -265,7 +266,7 @@ class Silence(MemoryLog):
 
     async def publish(self, batch: Sequence[Outgoing]) -> None:  # noqa: ARG002 - the port's signature
         """Nothing leaves a replay."""
-        raise Unreplayable("a replay publishes nothing")
+        raise OwnFault("a replay publishes nothing")
 
 
 # ── the replay ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,6 +298,7 @@ class State:
     counts: Counts = field(default_factory=Counts)
     differences: list[Difference] = field(default_factory=list)
     recent: deque[Applied] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
+    written: dict[str, int] = field(default_factory=dict)
     patience: int = FRUITLESS
 
 
@@ -427,12 +429,14 @@ class Replayer:
         elif step.after is not None:
             store.write_row(step.after)
         changes, _ = store.taken()
-        self.state.recent.append(Applied(step.place, "", step.at, changes))
+        self.state.recent.append(Applied("", 0, step.at, changes))
 
     # ── one batch ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _worker(self, name: str, shard: int) -> Worker:
         worker = self._workers.get((name, shard))
+        if name not in self._services:
+            raise Unreplayable(f"{name} というサービスはもうありません / there is no service {name} any more")
         if worker is None:
             worker = self._workers[name, shard] = Worker(
                 self._services[name],
@@ -454,12 +458,12 @@ class Replayer:
         if step.service == provision.NAME:
             await self._recall(step)
         state.counts.batches += 1
-        state.counts.messages_read += len(records)
+        state.counts.messages_read += sum(map(weight, records))
         outcome = await self._outcome(step, records)
         if outcome.differences and state.patience:
             outcome = await self._explained(step, records, positions, outcome)
         self._settle(step, outcome)
-        state.recent.append(Applied(step.place, f"{step.service}/{step.shard}", step.at, outcome.changes))
+        state.recent.append(Applied(f"{step.service}/{step.shard}", step.batch, step.at, outcome.changes))
         self._finished += [(step.at, row) for row in outcome.finished]
         if len(self._finished) >= ROWS_AT_ONCE:
             await self._compare_finished()
@@ -467,7 +471,7 @@ class Replayer:
     async def _outcome(self, step: Journalled, records: Sequence[Delivered]) -> Outcome:
         said = await self._again(step, records)
         changes, finished = self.state.store.taken()
-        return Outcome(len(said), changes, finished, await self._compare(step, said))
+        return Outcome(sum(weight(laid(one)) for one in said), changes, finished, await self._compare(step, said))
 
     async def _again(self, step: Journalled, records: Sequence[Delivered]) -> list[Outgoing]:
         self._clock.at = step.at
@@ -660,8 +664,13 @@ class Replayer:
         """The batch once more, as if it had not seen some of what was committed while it ran; what came first when
         that does not explain the past."""
         state, store = self.state, self.state.store
-        own = f"{step.service}/{step.shard}"
-        near = [one for one in state.recent if one.origin != own and (not one.at or one.at >= step.at - OVERLAP_MS)]
+        known = causes_of(records)
+        known[f"{step.service}/{step.shard}"] = step.batch
+        near = [
+            one
+            for one in state.recent
+            if (not one.at or one.at >= step.at - OVERLAP_MS) and one.batch > known.get(one.origin, -1)
+        ]
         if not near:
             return first
         store.undo(first.changes)
@@ -707,6 +716,7 @@ class Replayer:
             for key, (at, row) in now.items():
                 self._compare_row(kind, key, then.get(key), row, at)
             self.state.counts.rows_compared += len(now)
+            self.state.written[kind.__name__] = self.state.written.get(kind.__name__, 0) + len(now)
 
     def _compare_row(self, kind: type[Any], key: tuple[Any, ...], then: Any, now: Any, at: int = 0) -> None:
         if then != now:
@@ -731,10 +741,18 @@ class Replayer:
                     if now != row:
                         self._compare_row(table.row, key_of(row), row, now)
             if table.row in WRITTEN_ONCE:
+                self._compare_number(table.row, kept)
                 continue
             self.state.counts.rows_compared += kept
             if kept < len(there):
                 await self._more_now(table.row)
+
+    def _compare_number(self, kind: type[Any], kept: int) -> None:
+        """Rows that are kept and that nobody writes now; of logs each was told."""
+        written = self.state.written.get(kind.__name__, 0)
+        if kept > written and kind is not LogRecord:
+            name = TABLE_OF[kind].name
+            self._tell_of(Difference("", name, name, "number of rows", kept, written))
 
     def _beyond(self, kind: type[Any], rows: Sequence[Any]) -> None:
         """Records that are kept beyond the end of their log as it is now: nobody wrote them."""
@@ -778,6 +796,16 @@ def _where(step: Journalled, message: Outgoing | Delivered) -> str:
 def told_by(record: Delivered) -> Origin:
     """What the headers of a record of ours say, on an institution's own reply topic too: only we speak there."""
     return origin_of(record._replace(topic="") if sender_of(record.topic) else record)
+
+
+def causes_of(records: Iterable[Delivered]) -> dict[str, int]:
+    """The last batch of each origin whose messages are among these: it was committed before they were said."""
+    found: dict[str, int] = {}
+    for record in records:
+        _, source, cause, _ = told_by(record)
+        if cause is not None:
+            found[source] = max(found.get(source, 0), cause.batch)
+    return found
 
 
 def laid(message: Outgoing) -> Delivered:
@@ -828,8 +856,3 @@ def entries_of(value: bytes | None) -> Sequence[RecordEntry]:
     """The records in a message to a lane; none when it is not one."""
     message = decoded(value)
     return message.entries if isinstance(message, RecordsSubmitted) else ()
-
-
-def exchanges_of(state: State) -> Mapping[tuple[Any, ...], Exchange]:
-    """The exchanges that were replayed."""
-    return state.store.tables[Exchange]
