@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 
 from broker.errors import ConfigurationFault
 from broker.keys import Keys
@@ -24,7 +25,7 @@ from services.audit.replay_history import History, Unreplayable, live
 from services.audit.replay_run import STATE_FILE, Interrupted, Keeper, Report, Wanted
 from services.audit.replay_run import replay as replay_history
 from services.cli import terminal
-from services.cli.options import DataDir, Json, directory_of, example, loaded, running, wait_for
+from services.cli.options import DataDir, Json, directory_of, example, loaded, running
 from services.installation import Installation
 from services.processes import SystemRandomness, read_keys
 from services.running import Running, topics_of
@@ -218,7 +219,7 @@ def write_out(system: Running, directory: Path, *, as_json: bool) -> None:
             async with live_history(system) as (history, topics):
                 return await replay_export.export(history, topics, plan, directory, tell)
 
-    messages = wait_for(work())
+    messages = uvloop.run(work())
     if as_json:
         terminal.show_json("replay_export", {"directory": str(directory), "messages": messages})
     else:
@@ -251,7 +252,7 @@ def from_running(data_dir: Path | None, wanted: Wanted, fresh: bool) -> Report:
                 )
 
     with stoppable(keeper):
-        return wait_for(work())
+        return uvloop.run(work())
 
 
 def from_export(data_dir: Path | None, directory: Path, wanted: Wanted, fresh: bool) -> Report:
@@ -269,7 +270,7 @@ def from_export(data_dir: Path | None, directory: Path, wanted: Wanted, fresh: b
 
     try:
         with stoppable(keeper):
-            return wait_for(work())
+            return uvloop.run(work())
     finally:
         history.close()
 
