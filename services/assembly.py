@@ -24,13 +24,14 @@ NAMES = (
 
 def assemble(keys: Keys, randomness: Randomness, seal: Seal | None = None) -> dict[str, Service]:
     """The services by name, in the order a message meets them. seal: what seals answers, when it is not chance."""
-    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
-    provider = Provider(Verifier(keys.network_public), Lists(), seal or Sealer(randomness), keys.salts)
+    draw = randomness.bytes
+    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists(), draw)
+    provider = Provider(Verifier(keys.network_public), Lists(), seal or Sealer(randomness), keys.salts, draw)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),
         copies.SERVICE,
-        inquiry.SERVICE,
+        inquiry.service(randomness.bytes),
         core.service(),
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint),

@@ -91,6 +91,7 @@ def next_record(
         context.now,
         leaf_of(sequence, entry.counterpart, pairs[pair], entry.body),
         entry.body,
+        entry.detail,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from broker.adapters.memory import MemoryStore
 from broker.adapters.postgres import PostgresStore, connect_pool
-from broker.errors import Fenced, OwnFault, WorldFault
+from broker.errors import Fenced, OwnFault, Unstorable, WorldFault
 from broker.ports import Advance, Cause, Claim, Position, Store
 from broker.tables import (
     CodeBinding,
@@ -80,7 +80,7 @@ def provision(permit: str, state: str, remind_at: int) -> Provision:
 
 def record(sequence: int, exchange: str) -> LogRecord:
     """A row with a key of two columns and bytes of every value."""
-    return LogRecord(A, sequence, B, 1, exchange, "INQUIRER", 2**62, bytes(range(256)), b"\x00\xff")
+    return LogRecord(A, sequence, B, 1, exchange, "INQUIRER", 2**62, bytes(range(256)), b"\x00\xff", b"\xfe")
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,6 +118,37 @@ async def test_the_same_key_twice_in_one_statement_is_our_fault(store: Store) ->
         await put(store, SerialCounter(A, 1), SerialCounter(A, 2))
 
     assert await rows(store, SerialCounter, (A,)) == []
+
+
+async def test_an_added_row_is_new(store: Store) -> None:
+    """Many at once, every type of column; a key that is there already is refused and nothing is added."""
+    async with store.transaction() as transaction:
+        await transaction.add(LogRecord, [record(0, "x"), record(1, "y")])
+
+    async def add_again() -> None:
+        async with store.transaction() as transaction:
+            await transaction.add(LogRecord, [record(2, "z"), record(1, "other")])
+
+    with pytest.raises(Unstorable):
+        await add_again()
+
+    assert await rows(store, LogRecord, *((A, n) for n in range(3))) == [record(0, "x"), record(1, "y")]
+
+
+@pytest.mark.parametrize("bad", [record(0, "a\x00b"), record(2**63, "x")], ids=["zero byte", "too large"])
+async def test_what_cannot_be_stored_is_not_added(postgres_dsn: str, bad: LogRecord) -> None:
+    """A value that PostgreSQL has no place for is told as such, also where many rows go at once."""
+    real = PostgresStore(await connect_pool(postgres_dsn, 1))
+
+    async def add() -> None:
+        async with real.transaction() as transaction:
+            await transaction.add(LogRecord, [record(1, "good"), bad])
+
+    with pytest.raises(Unstorable):
+        await add()
+
+    assert await rows(real, LogRecord, (A, 1)) == []
+    await real.close()
 
 
 async def test_a_change_touches_only_its_columns(store: Store) -> None:
