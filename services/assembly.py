@@ -11,7 +11,7 @@ from services import code_management, copies, inquiry, network, provision, provi
 from services.common import CHECKPOINTS_A_SECOND, Terms
 from services.lists import Lists
 from services.network import Network, NetworkKeys
-from services.provision import Provider
+from services.provision import Provider, Seal
 
 NAMES = (
     code_management.NAME,
@@ -31,11 +31,17 @@ def terms_of(config: Config, institutions: int) -> Terms:
     return Terms(int(longest * 1000), int(config.cosigned_within_seconds * 1000))
 
 
-def assemble(keys: Keys, randomness: Randomness, terms: Terms = Terms()) -> dict[str, Service]:  # noqa: B008 - frozen
-    """The services by name, in the order a message meets them."""
-    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists(), randomness.bytes)
+def assemble(
+    keys: Keys,
+    randomness: Randomness,
+    terms: Terms = Terms(),  # noqa: B008 - frozen
+    seal: Seal | None = None,
+) -> dict[str, Service]:
+    """The services by name, in the order a message meets them. seal: what seals answers, when it is not chance."""
+    draw = randomness.bytes
+    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists(), draw)
     verifier, within = Verifier(keys.network_public), terms.cosigned_within_ms
-    provider = Provider(verifier, Lists(), Sealer(randomness), keys.salts, randomness.bytes, within)
+    provider = Provider(verifier, Lists(), seal or Sealer(randomness), keys.salts, draw, within)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),

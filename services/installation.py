@@ -194,8 +194,12 @@ class Installation:
         return KafkaAccess(parts.bootstrap, user, self.password(user), self.config.kafka_security_protocol)
 
     def environment(self, parts: Parts, user: str, instance: str) -> dict[str, str]:
-        """The settings of a process that runs services as this user; secrets go by environment, never by argument."""
+        """The settings of a process that runs services as this user; secrets go by environment, never by argument.
+
+        Where this process found its modules, that one looks too: an installation runs one code.
+        """
         return {
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PATH": os.environ.get("PATH", ""),
             "HOME": os.environ.get("HOME", "/"),
             "CHUKAN_DATA_DIR": str(self.directory),

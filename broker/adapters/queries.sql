@@ -35,9 +35,29 @@ with held as (
 ), removed as (
     delete from outbox
     where service = $1 and shard = $2 and batch = any($11::bigint[]) and exists (select from held)
+), noted as (
+    insert into journal (service, shard, batch, at, offsets)
+    select $1, $2, $4, $12::bigint, $13::bytea from held where length($13::bytea) > 0
 )
 select batch from held
 
+
+-- name: steps_after
+-- The next steps of the history, batches and outside changes in one order.
+select place, transaction, service, shard, batch, at, offsets, null as table_name, null as before, null as after
+from journal where place > $1
+union all
+select place, transaction, null, null, null, at, null, table_name, before::text, after::text
+from outside_changes where place > $1
+order by place limit $2
+
+-- name: steps_count
+-- How many batches and outside changes there are.
+select (select count(*) from journal) + (select count(*) from outside_changes) as steps
+
+-- name: outboxes
+-- What was committed and perhaps is not published yet, of all shards.
+select service, shard, batch, body from outbox
 
 -- name: table_names
 -- Every table of the schema, for the scan, quoted where it must be.

@@ -8,8 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import audit_reconcile, audit_redecide, terminal
-from services.cli import audit_explain, audit_export, audit_query, terminal
+from services.cli import audit_explain, audit_export, audit_query, audit_reconcile, audit_redecide, replay, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -23,6 +22,8 @@ def audit() -> None:
 
 app.command("redecide", epilog=audit_redecide.EXAMPLE)(audit_redecide.redecide_verb)
 app.command("reconcile", epilog=audit_reconcile.EXAMPLE)(audit_reconcile.reconcile_verb)
+app.command("replay", epilog=replay.EXAMPLE)(replay.replay)
+
 
 WORDS = {
     logs.LEAVES: ("記録の葉ハッシュを再計算", "leaf hashes recomputed from the records"),

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -351,8 +353,11 @@ def test_a_number_in_a_table_is_found(typed: Typed) -> None:
         seen = typed.json("scan", code=1)
     finally:
         typed.sql("delete from suspensions where institution_code = 'x'")
+        typed.sql("delete from outside_changes where table_name = 'suspensions'")
 
-    assert [one["place"] for one in seen["found"]] == ["table suspensions, row 1"]
+    # Where it was put, and the history of what was written by hand.
+    assert {one["place"].split(",")[0] for one in seen["found"]} == {"table suspensions", "table outside_changes"}
+    assert seen["found"][-1]["place"] == "table suspensions, row 1"
     assert number not in json.dumps(seen)
 
 
@@ -425,3 +430,47 @@ def test_the_records_are_matched_run_by_run(typed: Typed, tmp_path: Path) -> Non
     assert more["verdicts"]["AGREE"] > whole["verdicts"]["AGREE"]
     assert young["verdicts"]["MISSING_AT_PROVIDER"] == 0
     assert robbed["verdicts"]["MISSING_AT_PROVIDER"] == 1
+
+
+def test_the_past_comes_out_as_it_did(typed: Typed) -> None:
+    """After all of the above - holds, lists, flags, refusals - every batch is decided again, with no difference; then
+    one byte of one record is changed, and the exchange and the field are named."""
+    whole = typed.json("audit", "replay")
+    shown = typed.run("audit", "replay", "--outcome", "OK")
+    kept = typed.json("records", "list", "--outcome", "OK")["records"]
+    asked = next(one["exchange_id"] for one in kept if one["party"] == "PROVIDER")
+    row = f"exchange_id = '{asked}' and party = 'PROVIDER'"
+    typed.sql("create table kept as select body from log_records where " + row)
+    typed.sql("update log_records set body = set_byte(body, 9, get_byte(body, 9) # 1) where " + row)
+    try:
+        broken = typed.json("audit", "replay", code=1)
+        others = typed.json("audit", "replay", "--exchange", "another")
+    finally:
+        typed.sql("update log_records set body = (select body from kept) where " + row)
+        typed.sql("drop table kept")
+
+    assert (whole["identical"], whole["differences"]) == (True, [])
+    assert whole["exchanges"] > 10
+    assert whole["messages_compared"] > 50
+    assert whole["rows_compared"] > 500
+    assert "✓ OK" in shown
+    assert {one["exchange_id"] for one in broken["differences"]} == {asked}
+    assert {one["what"] for one in broken["differences"]} == {"log_records"}
+    assert others["differences"] == []
+
+
+def test_an_export_is_replayed_and_a_dropped_message_is_named(typed: Typed, tmp_path: Path) -> None:
+    """The past on one file comes out the same; without one of its messages, place and exchange are named."""
+    typed.json("audit", "replay", "--export", str(tmp_path))
+    whole = typed.json("audit", "replay", "--read", str(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as file, file:
+        where = "where topic = 'inquiry.inquiry_sent' order by partition, position limit 1"
+        place = file.execute(f"select topic, partition, position, key from messages {where}").fetchone()
+        file.execute("delete from messages where (topic, partition, position) = (?, ?, ?)", place[:3])
+
+    broken = typed.json("audit", "replay", "--read", str(tmp_path), code=1)
+
+    assert whole["identical"]
+    found = broken["differences"]
+    assert [one["where"] for one in found if one["what"] == "message"] == ["{}/{} offset {}".format(*place[:3])]
+    assert {one["exchange_id"] for one in found} - {""} == {place[3].decode()}
