@@ -412,7 +412,9 @@ def test_the_records_are_matched_run_by_run(typed: Typed, tmp_path: Path) -> Non
     whole = typed.json("audit", "reconcile", *state)
     again = typed.json("audit", "reconcile", *state)
     typed.ask("--resident", str(typed.resident().number))
-    more = typed.json("audit", "reconcile", *state)
+    deadline = time.monotonic() + 30  # records travel a moment after the answer
+    while (more := typed.json("audit", "reconcile", *state))["verdicts"]["AGREE"] <= whole["verdicts"]["AGREE"]:
+        assert time.monotonic() < deadline
     row = "party = 'PROVIDER' and exchange_id = (select max(exchange_id) from log_records where party = 'PROVIDER')"
     typed.sql(f"create table kept as select * from log_records where {row}")
     typed.sql(f"delete from log_records where {row}")
@@ -427,7 +429,6 @@ def test_the_records_are_matched_run_by_run(typed: Typed, tmp_path: Path) -> Non
     assert whole["verdicts"]["AGREE"] + whole["waiting"] == whole["exchanges"]
     assert again["judged"] <= whole["waiting"]
     assert more["exchanges"] == whole["exchanges"] + 1
-    assert more["verdicts"]["AGREE"] > whole["verdicts"]["AGREE"]
     assert young["verdicts"]["MISSING_AT_PROVIDER"] == 0
     assert robbed["verdicts"]["MISSING_AT_PROVIDER"] == 1
 
