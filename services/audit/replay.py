@@ -12,6 +12,7 @@ but counted (`overlaps`). Chance is handed in as it was recorded (`replay_compar
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -356,6 +357,7 @@ class Replayer:
         self._unstorable: dict[tuple[str, str, int, int], set[int]] = {}
         self._ended: set[Source] = set()
         self._finished: list[tuple[int, Any]] = []
+        self._comparing: asyncio.Task[None] | None = None
         self._of_batches: frozenset[int] = frozenset()
         self.state = state if state is not None else new_state(start, topics, self._services.values())
 
@@ -383,6 +385,7 @@ class Replayer:
         page = await self._history.steps(max(0, state.place - LOOK_BACK))
         while page:
             # A service's row stands before its batch, perhaps on the page before.
+            await self._compared()
             following = await self._history.steps(page[-1].place)
             both = (*page, *following)
             self._of_batches = frozenset(one.transaction for one in both if isinstance(one, Journalled))
@@ -466,7 +469,7 @@ class Replayer:
         state.recent.append(Applied(f"{step.service}/{step.shard}", step.batch, step.at, outcome.changes))
         self._finished += [(step.at, row) for row in outcome.finished]
         if len(self._finished) >= ROWS_AT_ONCE:
-            await self._compare_finished()
+            await self._compare_meanwhile()
 
     async def _outcome(self, step: Journalled, records: Sequence[Delivered]) -> Outcome:
         said = await self._again(step, records)
@@ -707,7 +710,23 @@ class Replayer:
 
     async def _compare_finished(self) -> None:
         """Rows that nobody reads again, against those that are kept."""
+        await self._compare_meanwhile()
+        await self._compared()
+
+    async def _compare_meanwhile(self) -> None:
+        """The same, while the next batches are decided: the database looks, and this process need not wait for it."""
+        await self._compared()
         waiting, self._finished = self._finished, []
+        self._comparing = asyncio.create_task(self._compare_written(waiting))
+        await asyncio.sleep(0)  # it asks before the next batch begins
+
+    async def _compared(self) -> None:
+        """What is being compared is; nobody else may ask the history's database until then."""
+        comparing, self._comparing = self._comparing, None
+        if comparing is not None:
+            await comparing
+
+    async def _compare_written(self, waiting: Sequence[tuple[int, Any]]) -> None:
         for kind in WRITTEN_ONCE:
             now = {KEY_OF[kind](row): (at, row) for at, row in waiting if type(row) is kind}
             if not now:
