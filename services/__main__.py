@@ -11,12 +11,14 @@ from broker.errors import ConfigurationFault, Fault, WorldFault
 from services.cli import (
     audit,
     bench,
+    coverage,
     demo,
     holds,
     inquiries,
     lists,
     machine,
     records,
+    scenario,
     schemas,
     system,
     terminal,
@@ -45,7 +47,9 @@ app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
+app.add_typer(scenario.app, name="scenario")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("coverage", epilog=coverage.EXAMPLE)(coverage.coverage)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
 app.add_typer(schemas.app, name="schemas")
