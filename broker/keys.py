@@ -60,6 +60,10 @@ class InstitutionKeys:
         """The raw X25519 public key of an institution."""
         return sealing.recipient_public_bytes(self.sealing_private(institution_code))
 
+    def hub(self, institution_code: str) -> bytes:
+        """What an institution's integrated-number system keeps individual numbers under; the institution's own."""
+        return derive(self._master, f"hub/{institution_code}")
+
     def sign_checkpoint(self, institution_code: str, origin: str, size: int, root: bytes) -> str:
         """A signed note over a log; the signer's name is the origin."""
         text = checkpoint.format_checkpoint(origin, size, root)

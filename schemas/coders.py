@@ -2088,6 +2088,87 @@ def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked,
     return r.LinkageCodeRevoked(f0, f1, f2), p
 
 
+def encode_linkage_suspension_changed(record: r.LinkageSuspensionChanged) -> bytes:
+    """The body of a LinkageSuspensionChanged."""
+    f0, f1, f2, f3 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE))
+
+
+def decode_linkage_suspension_changed(d: bytes, p: int) -> tuple[r.LinkageSuspensionChanged, int]:
+    """A LinkageSuspensionChanged and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionChanged(f0, f1, f2, f3), p
+
+
+def encode_linkage_suspension_requested(record: r.LinkageSuspensionRequested) -> bytes:
+    """The body of a LinkageSuspensionRequested."""
+    f0, f1, f2, f3, f4 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE, TEXTS[f4]))
+
+
+def decode_linkage_suspension_requested(d: bytes, p: int) -> tuple[r.LinkageSuspensionRequested, int]:
+    """A LinkageSuspensionRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionRequested(f0, f1, f2, f3, f4), p
+
+
 def encode_bundled_message(record: r.BundledMessage) -> bytes:
     """The body of a BundledMessage."""
     f0, f1, f2 = record
@@ -3393,6 +3474,8 @@ CODERS = {
     r.InquiryWithdrawn: (encode_inquiry_withdrawn, decode_inquiry_withdrawn),
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
+    r.LinkageSuspensionChanged: (encode_linkage_suspension_changed, decode_linkage_suspension_changed),
+    r.LinkageSuspensionRequested: (encode_linkage_suspension_requested, decode_linkage_suspension_requested),
     r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),

@@ -1391,6 +1391,67 @@ def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]
     return record._asdict()
 
 
+class LinkageSuspensionChanged(NamedTuple):
+    """Whether linkage is stopped for a person, after a request.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+
+
+def _read_linkage_suspension_changed(plain: Mapping[str, Any]) -> LinkageSuspensionChanged:
+    return LinkageSuspensionChanged(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+    )
+
+
+def _write_linkage_suspension_changed(record: LinkageSuspensionChanged) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class LinkageSuspensionRequested(NamedTuple):
+    """The institution stops linkage for a person at its intermediate server, or lets it go on (domain 3(e)10).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+        reason: Up to 200 characters.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+    reason: str
+
+
+def _read_linkage_suspension_requested(plain: Mapping[str, Any]) -> LinkageSuspensionRequested:
+    return LinkageSuspensionRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+        plain["reason"],
+    )
+
+
+def _write_linkage_suspension_requested(record: LinkageSuspensionRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class BundledMessage(NamedTuple):
     """One message with what its own headers would have said.
 
@@ -2095,6 +2156,8 @@ Message = (
     | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
+    | LinkageSuspensionChanged
+    | LinkageSuspensionRequested
     | MessagesBundled
     | PermissionListDistributed
     | Permit
@@ -2147,6 +2210,8 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    LinkageSuspensionChanged,
+    LinkageSuspensionRequested,
     MessagesBundled,
     PermissionListDistributed,
     Permit,
@@ -2354,6 +2419,20 @@ CODERS: tuple[Any, ...] = (
         _write_linkage_code_revoked,
         "code_management.linkage_code_revoked",
         "linkage_code",
+    ),
+    (
+        LinkageSuspensionChanged,
+        _read_linkage_suspension_changed,
+        _write_linkage_suspension_changed,
+        "institution.{institution_code}.replies",
+        "integrated_number",
+    ),
+    (
+        LinkageSuspensionRequested,
+        _read_linkage_suspension_requested,
+        _write_linkage_suspension_requested,
+        "institution.{institution_code}.codes",
+        "integrated_number",
     ),
     (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
     (

@@ -13,6 +13,7 @@ from services.cli import (
     bench,
     demo,
     holds,
+    hub,
     inquiries,
     lists,
     machine,
@@ -42,6 +43,7 @@ app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(inquiries.copies, name="copy")
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
+app.add_typer(hub.app, name="hub")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")

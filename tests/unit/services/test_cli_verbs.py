@@ -17,7 +17,8 @@ from services.__main__ import app, judged
 from services.client import NotHeard
 from services.running import NotRunning
 
-ACTS = {"up", "run", "init", "schemas serve", "schemas asyncapi"}  # they start things or print a document as it is
+# They start things or print a document as it is.
+ACTS = {"up", "run", "init", "schemas serve", "schemas asyncapi", "hub serve"}
 
 
 def verbs(
