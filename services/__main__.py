@@ -12,6 +12,7 @@ from services.cli import (
     audit,
     bench,
     demo,
+    erase,
     holds,
     inquiries,
     lists,
@@ -43,6 +44,7 @@ app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.add_typer(erase.app, name="erase")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

@@ -66,7 +66,7 @@ select * from provisions where exchange_id > $1 and ($2 = '' or exchange_id <= $
 
 -- name: log_records_between
 -- The records of a slice, of all parties.
-select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2)
+select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2) and party not in ('ERASURE', 'MARK')
 order by institution_code, sequence
 
 -- name: log_owners
@@ -93,7 +93,7 @@ select * from checkpoints where institution_code = $1 order by size
 -- name: records_newest
 -- Records for people to look at, newest first; an empty filter lets everything pass.
 select * from log_records
-where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2)
+where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2) and party not in ('ERASURE', 'MARK')
 order by recorded_at desc, institution_code, sequence desc
 
 -- name: records_of_exchange
@@ -115,3 +115,69 @@ select * from permission_list_versions order by list_version limit $1
 -- name: owners_of_codes
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
+
+-- name: records_to_erase
+-- Records made before a moment whose detail is still there, log by log.
+select institution_code, sequence from log_records
+where recorded_at < $1 and detail <> '' order by institution_code, sequence limit $2
+
+-- name: records_to_erase_of_exchange
+-- The records of one exchange whose detail is still there.
+select institution_code, sequence from log_records
+where exchange_id = $1 and detail <> '' order by institution_code, sequence
+
+-- name: exchanges_to_erase
+-- Ended exchanges from before a moment that still lead to a person.
+select exchange_id from exchanges
+where requested_at < $1 and integrated_number <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: answers_to_erase
+-- Ended exchanges from before a moment whose answer is still kept.
+select exchange_id from exchanges
+where requested_at < $1 and answer <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: provisions_to_erase
+-- Closed provisions from before a moment that still lead to a person.
+select exchange_id from provisions
+where received_at < $1 and linkage_code <> '' and state <> 'HELD' order by received_at, exchange_id limit $2
+
+-- name: copies_to_erase
+-- Persons and kinds with versions that ended before a moment and whose content is still there.
+select distinct institution_code, integrated_number, spi_name_code from copy_records
+where known_to > 0 and known_to < $1 and digest <> '' order by 1, 2, 3 limit $2
+
+-- name: log_records_at
+-- Records of one log by their places.
+select * from log_records where institution_code = $1 and sequence = any($2::bigint[]) order by sequence
+
+-- name: leaves_below
+-- The leaf hashes of a log below a size, in their order.
+select leaf from log_records where institution_code = $1 and sequence < $2 order by sequence
+
+-- name: pair_records
+-- The records of one pair with numbers from one to another.
+select * from log_records
+where institution_code = $1 and counterpart = $2 and pair_sequence between $3 and $4 order by sequence
+
+-- name: pair_in_log
+-- The numbers of a pair's records that lie between two places of the log, first and last.
+select min(pair_sequence) as first, max(pair_sequence) as last from log_records
+where institution_code = $1 and counterpart = $2 and sequence >= $3 and sequence < $4
+
+-- name: pair_last_below
+-- The pair's last number below a place of the log; 0 when there is none.
+select coalesce(max(pair_sequence), 0) as last from log_records
+where institution_code = $1 and counterpart = $2 and sequence < $3
+
+-- name: certificates_of
+-- The certificates of erasure in one log, oldest first.
+select * from log_records where institution_code = $1 and party = 'ERASURE' order by sequence
+
+-- name: exchange_to_erase
+-- One ended exchange that still leads to a person.
+select exchange_id from exchanges
+where exchange_id = $1 and (integrated_number <> '' or answer <> '') and outcome <> ''
+
+-- name: provision_to_erase
+-- What is kept of one exchange at the provider and still leads to a person.
+select exchange_id from provisions where exchange_id = $1 and linkage_code <> '' and state <> 'HELD'

@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import terminal
+from services.cli import audit_capsule, audit_pair, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -26,6 +26,7 @@ WORDS = {
     logs.ROOTS: ("署名された根を再計算", "signed Merkle roots recomputed"),
     logs.SIGNATURES: ("機関の公開鍵で署名を検証", "checkpoints verified with the institutions' keys"),
     logs.HEADS: ("記録の末尾と台帳が一致", "each log ends where its head stands"),
+    logs.ERASED: ("消去には証明の葉がある", "what was erased is certified in the log"),
     "one_outcome_an_inquiry": ("照会ごとに結果は一つ", "one outcome an inquiry"),
     "one_answer_an_inquiry": ("照会ごとに回答は一つ", "one answer an inquiry, as it was decided"),
     "no_answer_without_permit": ("許可なく提供されていない", "nothing left without a permit"),
@@ -116,3 +117,7 @@ def verify(
     else:
         show_report(report)
     raise typer.Exit(exit_code(report))
+
+
+audit_capsule.register(app)
+audit_pair.register(app)
