@@ -18,7 +18,7 @@ from broker.facts import Facts
 from broker.rules import merkle
 from broker.rules.erasure import CERTIFICATE, ERASED_AT_ONCE, ERASURES, MARK, expired
 from broker.rules.leaves import leaf_of, origin_of_log
-from broker.service import Context, Service, Timer, on
+from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from broker.topics import lane_of
 from schemas.codec import encode
@@ -190,6 +190,11 @@ def say_checkpoint_due(row: LogHead, now: int) -> Message:
     return CheckpointDue(row.institution_code, row.size)
 
 
+def always(_: object) -> bool:
+    """Heads of logs and pairs are wanted as long as the log grows."""
+    return True
+
+
 def service(sign: Sign) -> Service:
     """The declaration; `sign` signs with the institution's own key."""
 
@@ -213,4 +218,5 @@ def service(sign: Sign) -> Service:
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due),),
         batch_messages=25,
+        keeps=(Keep(LogHead, always), Keep(PairHead, always)),
     )
