@@ -22,6 +22,7 @@ from services.cli import (
     system,
     terminal,
     topics,
+    witness,
     world,
 )
 from services.cli.options import example
@@ -45,6 +46,7 @@ app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
 app.add_typer(erase.app, name="erase")
+app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

@@ -1,7 +1,7 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs.
 """
 
 from __future__ import annotations
@@ -120,6 +120,11 @@ REASONS: dict[str, Reason] = {
         "SIM-E405", "提供側の職員が提供しないと判断しました", "the provider's staff decided not to send"
     ),
     "ANSWER_TOO_LARGE": Reason("SIM-E406", "回答が電文の上限を超えます", "the answer is larger than a message may be"),
+    "COSIGNATURE_TOO_OLD": Reason(
+        "SIM-E407",
+        "提供側の記録台帳に近隣自治体の新しい連署がないため、提供を停止しています",
+        "the provider's log of records has not been cosigned lately by its witnesses; provision has stopped",
+    ),
     # time
     "DEADLINE_PASSED": Reason("SIM-E501", "回答期限を過ぎました", "the deadline passed without an answer"),
     "HOLD_EXPIRED": Reason(
@@ -164,6 +169,23 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # logs
+    "LOG_FORKED": Reason(
+        "SIM-E801",
+        "署名済みの記録台帳が書き換えられています（分岐の証拠あり）",
+        "the log has signed two histories that cannot both be true",
+    ),
+    "LOG_WENT_BACK": Reason(
+        "SIM-E802", "記録台帳が連署済みの大きさより小さくなっています", "the log is smaller than what was cosigned"
+    ),
+    "LOG_UNPROVED": Reason(
+        "SIM-E803",
+        "記録台帳が連署済みの台帳の続きであることが証明されていません",
+        "the log has not proved that it continues what was cosigned",
+    ),
+    "CHECKPOINT_FORGED": Reason(
+        "SIM-E804", "記録台帳の署名が正しくありません", "the checkpoint is not one that this log has signed"
+    ),
 }
 
 NO_REASON = Reason("", "", "")
