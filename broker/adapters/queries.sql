@@ -211,10 +211,6 @@ where received_at < $1 and linkage_code <> '' and state <> 'HELD' order by recei
 select distinct institution_code, integrated_number, spi_name_code from copy_records
 where known_to > 0 and known_to < $1 and digest <> '' order by 1, 2, 3 limit $2
 
--- name: log_records_at
--- Records of one log by their places.
-select * from log_records where institution_code = $1 and sequence = any($2::bigint[]) order by sequence
-
 -- name: leaves_below
 -- The leaf hashes of a log below a size, in their order.
 select leaf from log_records where institution_code = $1 and sequence < $2 order by sequence
@@ -223,11 +219,6 @@ select leaf from log_records where institution_code = $1 and sequence < $2 order
 -- The records of one pair with numbers from one to another.
 select * from log_records
 where institution_code = $1 and counterpart = $2 and pair_sequence between $3 and $4 order by sequence
-
--- name: pair_in_log
--- The numbers of a pair's records that lie between two places of the log, first and last.
-select min(pair_sequence) as first, max(pair_sequence) as last from log_records
-where institution_code = $1 and counterpart = $2 and sequence >= $3 and sequence < $4
 
 -- name: pair_last_below
 -- The pair's last number below a place of the log; 0 when there is none.
@@ -246,17 +237,18 @@ where exchange_id = $1 and (integrated_number <> '' or answer <> '') and outcome
 -- name: provision_to_erase
 -- What is kept of one exchange at the provider and still leads to a person.
 select exchange_id from provisions where exchange_id = $1 and linkage_code <> '' and state <> 'HELD'
+
 -- name: decisions_recorded
 -- What network and providers recorded, with the consent and the permit's time that the network keeps; an exchange's
 -- records lie together, the network's first.
 select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
 from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
-where r.party <> 'INQUIRER'
+where r.party in ('NETWORK', 'PROVIDER')
 order by r.exchange_id, r.party
 
 -- name: decisions_recorded_count
 -- How many those are.
-select count(*) from log_records where party <> 'INQUIRER'
+select count(*) from log_records where party in ('NETWORK', 'PROVIDER')
 
 -- name: log_sizes
 -- How far each log goes.
@@ -264,7 +256,8 @@ select institution_code, size from log_heads order by institution_code
 
 -- name: log_exchanges_from
 -- Which exchanges a log's records from this place on are about.
-select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+select sequence, exchange_id from log_records
+where institution_code = $1 and sequence >= $2 and party not in ('ERASURE', 'MARK') order by sequence
 
 -- name: permits_since
 -- Exchanges whose permits expire after this moment, in that order.
@@ -311,7 +304,8 @@ order by permit_id
 
 -- name: export_log_records
 -- The records written in that time, a log at a time.
-select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+select * from log_records
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3 and party not in ('ERASURE', 'MARK')
 order by institution_code, sequence
 
 -- name: export_codes
