@@ -259,3 +259,17 @@ def test_the_root_key_is_derived_from_the_master() -> None:
     again = sealed(capsule_document())
 
     assert evidence.opened(again)["root"] == KEYS.root_signing.public_key().public_bytes_raw().hex()
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_multi_proofs_fit_exactly(size: int) -> None:
+    """Any set of places of any small tree leads to its root; with one hash more, less or another, to none."""
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
+    for mask in range(1, 1 << size):
+        found = {place: leaves[place] for place in range(size) if mask >> place & 1}
+        proof = merkle.multi_proof(leaves, found)
+
+        assert merkle.root_from_multi(found, size, proof) == merkle.root(leaves)
+        assert merkle.root_from_multi(found, size, (*proof, leaves[0])) is None
+        for place in range(len(proof)):
+            assert merkle.root_from_multi(found, size, proof[:place] + proof[place + 1 :]) != merkle.root(leaves)
