@@ -118,6 +118,11 @@ class Keys:
         return derive(self._master, "network/codes")
 
     @property
+    def root_signing(self) -> Ed25519PrivateKey:
+        """What vouches for proof documents and the public keys in them: the trust root that auditors are told once."""
+        return key_pair_from_bytes(derive(self._master, "root")).private_key
+
+    @property
     def register(self) -> bytes:
         """The resident register's secret."""
         return derive(self._master, "register")
