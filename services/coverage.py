@@ -1,8 +1,8 @@
 """Where each function and each measure of the assessment is: one table, and whether what it names is really there.
 
-Owns `coverage.toml` beside it. Promises that nothing is claimed: a module, message, route, command, scenario or test that
-does not exist is told as missing. Leaves what the functions do to their modules. Tests are looked up where there is a
-source tree; an installed package has none.
+Owns `coverage.toml` beside it. Promises that nothing is claimed: a module, message, route, command, scenario or test
+that does not exist is told as missing. Leaves what the functions do to their modules. Tests are looked up where there
+is a source tree; an installed package has none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import typer
 
 from schemas.records import MESSAGES
 from services.scenarios import form
@@ -99,9 +101,7 @@ def has_message(name: str) -> bool:
 @cache
 def commands() -> frozenset[str]:
     """Every verb of the `chukan` command, its words apart by blanks."""
-    import typer  # the command itself imports this module: looked up when asked
-
-    app = importlib.import_module("services.__main__").app
+    app = importlib.import_module("services.__main__").app  # which imports this module: looked up when asked
 
     def below(group: Any, before: str) -> Iterator[str]:
         for name, command in getattr(group, "commands", {}).items():
@@ -188,9 +188,9 @@ def page() -> str:
     lines = [
         "# 評価書との対応 / where the assessment is",
         "",
-        "`services/coverage.toml` から `python -m services.docs` が作るページです。`chukan coverage` が同じ表を、そこにあるもの",
-        "が本当にあるかを確かめながら示し、欠けていれば終了コード 1 で終わります。",
-        "Made from `services/coverage.toml`; `chukan coverage` shows the same table and looks whether all of it is there.",
+        "`services/coverage.toml` から `python -m services.docs` が作ります。`chukan coverage` は同じ表を、",
+        "挙げたものが本当にあるかを確かめながら示し、欠けていれば終了コード 1 で終わります。",
+        "Made from `services/coverage.toml`; `chukan coverage` shows the same and looks whether all of it is there.",
         "",
         "「組織的措置」「物理的措置」は人や設備の仕事で、ここではソフトウェアが何を助けるかだけを書きます。",
         "What people or buildings must do is marked so, with what the software contributes.",
@@ -216,7 +216,8 @@ def page() -> str:
 def _function_line(one: Function) -> str:
     where = ", ".join(f"`{name}`" for name in one.modules)
     reached = ", ".join(f"`{_shown(name)}`" for name in one.reached)
-    return f"| {one.number} | {one.ja}<br>{one.en} | {where} | {reached} | {', '.join(one.scenarios) or '—'} | {_tests_shown(one.tests)} |"
+    cells = (f"{one.ja}<br>{one.en}", where, reached, ", ".join(one.scenarios) or "—", _tests_shown(one.tests))
+    return f"| {one.number} | {' | '.join(cells)} |"
 
 
 def _shown(name: str) -> str:

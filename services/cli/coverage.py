@@ -28,7 +28,7 @@ def coverage(json_: Json = False) -> None:
     else:
         keys = {one.key for one in gone}
         rows = [
-            (terminal.mark(one.key not in keys), one.system, one.number, one.ja, ", ".join(one.modules))
+            (terminal.mark(one.key not in keys), one.system, str(one.number), one.ja, ", ".join(one.modules))
             for one in functions
         ]
         terminal.show_table("機能 / functions", ("", "システム / system", "", "機能 / function", "どこ / where"), rows)

@@ -1,13 +1,14 @@
 """Playing a scenario on a stage: step by step, then the records it left, then what must be nowhere.
 
-Owns what is compared: what each step gave against what the file expects, the records of each inquiry, and two plays with
-each other. Promises that a play never ends in silence: a step that waits too long or fails names itself.
+Owns what is compared: what each step gave against what the file expects, the records of each inquiry, and two plays
+with each other. Promises that a play never ends in silence: a step that waits too long or fails names itself.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from broker.adapters.virtual_time import VirtualTimeLoop, run_virtual
@@ -137,10 +138,8 @@ async def left(
             return len(found) >= len(expected)
 
         if step in cast.inquiries and whole_play:
-            try:
+            with suppress(Fault):
                 await cast.stage.until(there)
-            except Fault:
-                pass
         elif step in cast.inquiries:
             await there()
         records += found

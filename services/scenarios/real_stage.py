@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka import admin as kafka_admin
 
 from broker.adapters.postgres import PostgresStore
 from broker.embedded.directory import write_private
@@ -159,7 +159,8 @@ def set_clock(system: System, offset_ms: int) -> None:
 
 def let_time_run_ahead(system: System) -> None:
     """Kafka refuses messages from more than an hour ahead; a rehearsal's messages come from days and years ahead."""
-    admin = AdminClient(
+    tools: Any = kafka_admin  # which does not declare the names it exports
+    admin = tools.AdminClient(
         {
             "bootstrap.servers": system.parts.bootstrap,
             "security.protocol": system.installation.config.kafka_security_protocol,
@@ -169,11 +170,13 @@ def let_time_run_ahead(system: System) -> None:
             "log_level": 0,
         }
     )
-    entry = ConfigEntry(
-        "log.message.timestamp.after.max.ms", str(CENTURY_MS), incremental_operation=AlterConfigOpType.SET
+    entry = tools.ConfigEntry(
+        "log.message.timestamp.after.max.ms", str(CENTURY_MS), incremental_operation=tools.AlterConfigOpType.SET
     )
-    resource = ConfigResource(ConfigResource.Type.BROKER, "", incremental_configs=[entry])
-    for future in admin.incremental_alter_configs([resource], request_timeout=20).values():
+    brokers = [str(broker) for broker in admin.list_topics(timeout=20).brokers]
+    broker = tools.ConfigResource.Type.BROKER
+    resources = [tools.ConfigResource(broker, name, incremental_configs=[entry]) for name in brokers]
+    for future in admin.incremental_alter_configs(resources, request_timeout=20).values():
         future.result(20)
 
 
