@@ -7,7 +7,7 @@ and that the first fault of any worker ends the play with that fault. Leaves bad
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import structlog
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore
+from broker.adapters.postgres import QUERIES
 from broker.adapters.virtual_time import SeededRandomness, VirtualClock, VirtualTimeLoop
 from broker.envelope import messages_in, origin_of
 from broker.keys import Keys
 from broker.ports import Delivered, Outgoing
 from broker.rules.checks import Text
 from broker.runtime import Limits, Worker
-from broker.tables import TABLE_OF, LogRecord
+from broker.tables import TABLE_OF, CopyRecord, Exchange, LogRecord, Provision
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode
 from schemas.records import Message
@@ -39,12 +40,61 @@ LIMITS = Limits(
 )
 
 
+Tables = Mapping[type[Any], Mapping[tuple[Any, ...], Any]]
+
+
+def _selected(
+    kind: type[Any], columns: tuple[str, ...], wanted: Callable[[Any, int], bool]
+) -> Callable[..., list[dict[str, Any]]]:
+    """What an operator's statement finds: these columns of the rows that are wanted before a moment."""
+
+    def query(tables: Tables, before: int, limit: int) -> list[dict[str, Any]]:
+        found = {tuple(getattr(row, name) for name in columns) for row in tables[kind].values() if wanted(row, before)}
+        return [dict(zip(columns, values, strict=True)) for values in sorted(found)[:limit]]
+
+    return query
+
+
+EXCHANGE = ("exchange_id",)
+# The statements of `services.erasure` as broker/adapters/queries.sql has them.
+QUERY: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
+    "records_to_erase": _selected(
+        LogRecord,
+        ("institution_code", "sequence"),
+        lambda row, before: row.recorded_at < before and row.detail != b"",
+    ),
+    "exchanges_to_erase": _selected(
+        Exchange,
+        EXCHANGE,
+        lambda row, before: row.requested_at < before and row.integrated_number != "" and row.outcome != "",
+    ),
+    "answers_to_erase": _selected(
+        Exchange, EXCHANGE, lambda row, before: row.requested_at < before and row.answer != b"" and row.outcome != ""
+    ),
+    "provisions_to_erase": _selected(
+        Provision,
+        EXCHANGE,
+        lambda row, before: row.received_at < before and row.linkage_code != "" and row.state != "HELD",
+    ),
+    "copies_to_erase": _selected(
+        CopyRecord,
+        ("institution_code", "integrated_number", "spi_name_code"),
+        lambda row, before: 0 < row.known_to < before and row.digest != b"",
+    ),
+}
+
+
 class RehearsalStore(MemoryStore):
     """Tables in memory that also take what operators of a real installation load."""
 
     async def load(self, _: type[Any], rows: Sequence[Any]) -> None:
         """See `PostgresStore.load`."""
         self.put(rows)
+
+    async def query(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+        """See `PostgresStore.query`; the statements that scenarios need, and no other."""
+        name = next(name for name, text in QUERIES.items() if text == statement)
+        return QUERY[name](self.tables, *arguments)
 
 
 class Ground(MemoryStore):
@@ -76,6 +126,23 @@ def fresh(base: Ground) -> RehearsalStore:
     return made
 
 
+class MovedClock:
+    """The time of the loop, moved forward for the services alone: a loop whose own time runs to years loses the
+    fractions of a second that its timers need."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        self._clock = VirtualClock(loop, START_MS)
+        self._offset_ms = 0
+
+    def now_ms(self) -> int:
+        """See `broker.ports.Clock`."""
+        return self._clock.now_ms() + self._offset_ms
+
+    def move(self, seconds: int) -> None:
+        """So many seconds later."""
+        self._offset_ms += seconds * 1000
+
+
 class MemoryStage:
     """See `Stage`."""
 
@@ -89,7 +156,7 @@ class MemoryStage:
         self.broker = MemoryBroker()
         self._keys = base.keys
         self._loop = loop
-        self._clock = VirtualClock(loop, START_MS)
+        self._clock = MovedClock(loop)
         self._topics = Topics(SHARDS, frozenset(self.world.attached))
         self._services = assemble(self._keys, SeededRandomness(1))
         self._workers: dict[str, list[asyncio.Task[None]]] = {}
@@ -201,7 +268,7 @@ class MemoryStage:
     async def pass_time(self, seconds: int) -> None:
         """See `Stage.pass_time`."""
         await asyncio.sleep(3)  # what is under way comes to rest first
-        self._clock.skip(seconds)
+        self._clock.move(seconds)
         await asyncio.sleep(3)
 
     # ── looking everywhere ───────────────────────────────────────────────────────────────────────────────────────

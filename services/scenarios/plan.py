@@ -12,9 +12,9 @@ from broker.errors import ConfigurationFault
 from services.scenarios.form import Scenario
 from services.world import Plan, Resident, World
 
-BAND = 60
-SCENARIOS_AT_MOST = 24
-PLAN = Plan(seed=3, institutions=4, residents=BAND * SCENARIOS_AT_MOST, attached=4)
+BAND = 100
+SCENARIOS_AT_MOST = 20
+PLAN = Plan(seed=3, institutions=4, residents=BAND * SCENARIOS_AT_MOST, attached=4, boards=1)
 
 
 def institutions_of(scenario: Scenario, world: World) -> Mapping[str, str]:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, cast
 
 from broker.adapters.postgres import PostgresStore
 from broker.rules.identity import jst_date, local_time
+from broker.rules.leaves import leaf_of
 from broker.rules.permission_list import PermissionRow
-from broker.tables import CopyRecord, Exchange, KindLayout, Suspension
+from broker.tables import CodeBinding, CopyRecord, Exchange, KindLayout, Suspension
 from schemas.codec import unpack_items
 from schemas.records import (
     AcquisitionNumberAssigned,
@@ -35,8 +36,9 @@ from schemas.records import (
     Item,
     RequestedKind,
 )
-from services import flags, holds, lists_admin
+from services import erasure, flags, holds, lists_admin
 from services.asking import Heard, heard
+from services.common import BY_PERSON
 from services.scenarios.stage import Stage
 from services.world import HOUSEHOLD, ITEMS, LOCAL_TAX, VACCINATION, Resident
 
@@ -525,6 +527,45 @@ async def start_service(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, A
     return {}
 
 
+async def erase_expired(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The operator orders everything erased that has expired by now."""
+    stage, order = cast_.stage, erasure.Order(cast_.stage.now_ms(), given["operator"])
+    done = await erasure.erase(cast(PostgresStore, stage.store), stage.say, erasure.expired_steps(order))
+    return {"left": sum(one.left for one in done)}
+
+
+async def erased(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is left of an inquiry: records without their detail, rows that lead to no person, leaves still in place."""
+    inquiry = cast_.inquiries[given["of"]]
+    key = (inquiry.inquirer_institution_code, inquiry.record_identification_number)
+    async with cast_.stage.store.transaction() as transaction:
+        rows: list[Exchange] = await transaction.find(Exchange, BY_INQUIRY, [key])
+    records = [record for row in rows for record in await cast_.stage.records_of(row.exchange_id)]
+    return {
+        "records": len(records),
+        "details": sum(record.detail != b"" for record in records),
+        "persons": sum(row.integrated_number != "" for row in rows),
+        "answers": sum(row.answer != b"" for row in rows),
+        "leaves": sum(
+            leaf_of(record.sequence, record.counterpart, record.pair_sequence, record.body) == record.leaf
+            for record in records
+        ),
+    }
+
+
+async def compare_codes(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Whether two institutions know a person by different codes."""
+    found = []
+    for institution in (given["one"], given["other"]):
+        code = cast_.institutions[institution]
+        async with cast_.stage.store.transaction() as transaction:
+            rows: list[CodeBinding] = await transaction.find(
+                CodeBinding, BY_PERSON, [(code, cast_.number_at(code, given["person"]))]
+            )
+        found.append({row.linkage_code for row in rows if not row.valid_to})
+    return {"codes": len(found[0]) + len(found[1]), "shared": len(found[0] & found[1])}
+
+
 OF_COPY = {"person": PERSON, "of": INSTITUTION, "kind": KIND}
 AT = Argument(of="institution", required=True)
 OPERATOR = Argument(default="OP900")
@@ -632,6 +673,21 @@ VERBS: Mapping[str, Verb] = {
         "遅れていた機関に版を配る / the version reaches who was left", {}, ("distributed", "waiting"), distribute_list
     ),
     "restore_list": Verb("照合リストを元に戻す / the list as before", {}, LISTED, restore_list),
+    "erase_expired": Verb(
+        "保管期限切れを消去する / erase what has expired", {"operator": OPERATOR}, ("left",), erase_expired
+    ),
+    "erased": Verb(
+        "照会の何が残っているか / what is left of an inquiry",
+        {"of": STEP},
+        ("records", "details", "persons", "answers", "leaves"),
+        erased,
+    ),
+    "compare_codes": Verb(
+        "二機関の符号を比べる / compare two institutions' codes",
+        {"person": PERSON, "one": AT, "other": AT},
+        ("codes", "shared"),
+        compare_codes,
+    ),
     "pass_time": Verb(
         "時間が経つ / time passes",
         {"seconds": NUMBER, "hours": NUMBER, "days": NUMBER, "years": NUMBER},
