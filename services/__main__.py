@@ -12,6 +12,7 @@ from services.cli import (
     audit,
     bench,
     demo,
+    health,
     holds,
     inquiries,
     lists,
@@ -21,6 +22,7 @@ from services.cli import (
     system,
     terminal,
     topics,
+    vrs,
     world,
 )
 from services.cli.options import example
@@ -43,6 +45,8 @@ app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.add_typer(health.app, name="health")
+app.add_typer(vrs.app, name="vrs")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

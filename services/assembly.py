@@ -7,9 +7,13 @@ from broker.ports import Randomness
 from broker.rules.permits import Verifier
 from broker.service import Service
 from services import code_management, copies, inquiry, network, provision, provision_log, resident_register
+from services.health_support import service as health_support
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
+from services.vrs import service as vrs
+from services.vrs.service import Vrs
+from services.world import HEALTH_KINDS
 
 NAMES = (
     code_management.NAME,
@@ -19,6 +23,8 @@ NAMES = (
     network.NAME,
     provision.NAME,
     provision_log.NAME,
+    health_support.NAME,
+    vrs.NAME,
 )
 
 
@@ -34,5 +40,7 @@ def assemble(keys: Keys, randomness: Randomness) -> dict[str, Service]:
         core.service(),
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint),
+        health_support.service(copies.BATCH_CAP, HEALTH_KINDS),
+        Vrs(keys.vrs).service(),
     )
     return {service.name: service for service in found}

@@ -51,10 +51,12 @@ from schemas.records import (
     ProvisionRecorded,
 )
 from services import code_management, copies, inquiry, provision_log, resident_register
+from services.health_support import service as health_support
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
-from services.world import Plan, World
+from services.vrs.service import Vrs
+from services.world import HEALTH_KINDS, Plan, World
 
 SHARDS = 2
 START_MS = 1_790_000_000_000
@@ -272,10 +274,25 @@ def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
         return provision_log.service(keys.institutions.sign_checkpoint)
     if name == "resident_register":
         return resident_register.service(keys.register)
+    if name == "health_support":
+        return health_support.service(LARGEST_TRANSMISSION, HEALTH_KINDS)
+    if name == "vrs":
+        return Vrs(keys.vrs).service()
     return {"code_management": code_management.SERVICE, "copies": copies.SERVICE, "inquiry": inquiry.SERVICE}[name]
 
 
-NAMES = ("code_management", "resident_register", "copies", "inquiry", "network", "provision", "provision_log")
+NAMES = (
+    "code_management",
+    "resident_register",
+    "copies",
+    "inquiry",
+    "network",
+    "provision",
+    "provision_log",
+    "health_support",
+    "vrs",
+)
+LARGEST_TRANSMISSION = 20  # sub-copies in one transmission of this small country, instead of 200,000
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
 )
