@@ -280,7 +280,10 @@ class PairHead(NamedTuple):
 
 
 class LogRecord(NamedTuple):
-    """One 情報提供等記録 as a leaf. `body` is the framed ProvisionRecorded; `leaf` covers sequence, pair and body."""
+    """One 情報提供等記録 as a leaf. `body` is the framed ProvisionRecorded; `leaf` covers sequence, pair and body.
+
+    `detail` is what the body vouches for by digest and what can be erased: salt and framed ProvisionDetail, or empty.
+    """
 
     institution_code: str
     sequence: int
@@ -291,6 +294,7 @@ class LogRecord(NamedTuple):
     recorded_at: int
     leaf: bytes
     body: bytes
+    detail: bytes
 
 
 class Checkpoint(NamedTuple):
@@ -507,12 +511,14 @@ class SetAside(NamedTuple):
     reason: str
     set_aside_at: int
     value: bytes
+    place: int  # in a bundle of messages; 0 for a record that is one message
 
 
 class Table(NamedTuple):
     """A table: its name, key columns, look-ups (named column sets that find several rows), and who may see whose rows.
 
     tenant: the column that names the institution a row belongs to; empty for tables nobody outside may read.
+    born_once: a new row's key is new by its making, and one shard alone writes it; it is added, not put in place.
     """
 
     name: str
@@ -520,6 +526,7 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     lookups: tuple[tuple[str, ...], ...] = ()
     tenant: str = "institution_code"
+    born_once: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -548,12 +555,18 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("code_requests", CodeRequest, ("institution_code", "request_id")),
     Table("serial_counters", SerialCounter, ("institution_code",)),
-    Table("inquiries", Inquiry, ("institution_code", "record_identification_number")),
-    Table("exchanges", Exchange, ("exchange_id",), (("institution_code", "record_identification_number"),)),
+    Table("inquiries", Inquiry, ("institution_code", "record_identification_number"), born_once=True),
+    Table(
+        "exchanges",
+        Exchange,
+        ("exchange_id",),
+        (("institution_code", "record_identification_number"),),
+        born_once=True,
+    ),
     Table("network_codes", NetworkCode, ("institution_code", "linkage_code"), (("internal_id",),), tenant=""),
     Table("resident_tokens", ResidentToken, ("resident_token",), tenant=""),
     Table("acquisitions", Acquisition, ("acquisition_number",), tenant=""),
-    Table("network_exchanges", NetworkExchange, ("exchange_id",), tenant=""),
+    Table("network_exchanges", NetworkExchange, ("exchange_id",), tenant="", born_once=True),
     Table(
         "copy_records",
         CopyRecord,
@@ -563,10 +576,10 @@ TABLES: tuple[Table, ...] = (
     Table("copy_batches", CopyBatch, ("institution_code", "batch_id")),
     Table("copy_receipts", CopyReceipt, ("institution_code", "record_identification_number")),
     Table("kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant=""),
-    Table("provisions", Provision, ("permit_id",), (("exchange_id",),)),
+    Table("provisions", Provision, ("permit_id",), (("exchange_id",),), born_once=True),
     Table("log_heads", LogHead, ("institution_code",)),
     Table("pair_heads", PairHead, ("institution_code", "counterpart")),
-    Table("log_records", LogRecord, ("institution_code", "sequence")),
+    Table("log_records", LogRecord, ("institution_code", "sequence"), born_once=True),
     Table("checkpoints", Checkpoint, ("institution_code", "size")),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
     Table(
@@ -610,7 +623,7 @@ TABLES: tuple[Table, ...] = (
     Table("vrs_log_heads", VrsLogHead, ("institution_code",)),
     Table("vrs_records", VrsRecord, ("institution_code", "sequence")),
     Table("vrs_checkpoints", VrsCheckpoint, ("institution_code", "size")),
-    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset"), tenant=""),
+    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )
 
 TABLE_OF: dict[type[Any], Table] = {table.row: table for table in TABLES}

@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore, MemoryTransaction
 from broker.adapters.virtual_time import SeededRandomness, VirtualClock, VirtualTimeLoop, run_virtual
+from broker.envelope import messages_in, origin_of
 from broker.errors import Fenced, OwnFault, WorldFault
 from broker.keys import SEAL_INFO, Keys
 from broker.ports import Advance, Outgoing, Source
 from broker.rules import checks, sealing
 from broker.rules.checks import History, Leaf, Standing, Text, Violation, Watcher
 from broker.rules.permits import Verifier
+from broker.rules.records import whole
 from broker.runtime import Limits, Worker
 from broker.service import Service
 from broker.tables import (
@@ -40,7 +42,7 @@ from broker.tables import (
     PairHead,
     Provision,
 )
-from broker.topics import Topics
+from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode, name_of
 from schemas.records import (
     HoldConfirmed,
@@ -48,7 +50,6 @@ from schemas.records import (
     InquiryForwarded,
     InquiryRequested,
     Message,
-    ProvisionRecorded,
 )
 from services import code_management, copies, inquiry, provision_log, resident_register
 from services.health_support import service as health_support
@@ -267,9 +268,10 @@ LISTS = KeptLists()
 def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
     """One service as a new process makes it."""
     if name == "network":
-        return Network(base.network_keys, LISTS).service()
+        return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
     if name == "provision":
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts).service()
+        draw = SeededRandomness(process).bytes
+        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw).service()
     if name == "provision_log":
         return provision_log.service(keys.institutions.sign_checkpoint)
     if name == "resident_register":
@@ -278,20 +280,13 @@ def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
         return health_support.service(LARGEST_TRANSMISSION, HEALTH_KINDS)
     if name == "vrs":
         return Vrs(keys.vrs).service()
-    return {"code_management": code_management.SERVICE, "copies": copies.SERVICE, "inquiry": inquiry.SERVICE}[name]
+    if name == "inquiry":
+        return inquiry.service(SeededRandomness(process).bytes)
+    return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
 
 
-NAMES = (
-    "code_management",
-    "resident_register",
-    "copies",
-    "inquiry",
-    "network",
-    "provision",
-    "provision_log",
-    "health_support",
-    "vrs",
-)
+NAMES = ("code_management", "resident_register", "copies", "inquiry", "network", "provision", "provision_log")
+EVERYBODY = (*NAMES, "health_support", "vrs")
 LARGEST_TRANSMISSION = 20  # sub-copies in one transmission of this small country, instead of 200,000
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
@@ -314,6 +309,7 @@ class Country:
     weather: Weather = field(default_factory=lambda: Weather(random.Random(0)))
     limits: Limits = LIMITS
     watched: bool = True
+    names: tuple[str, ...] = NAMES  # the services that run; the city's two only where they matter
     log_type: type[CountryLog] = CountryLog
     store_type: type[CountryStore] = CountryStore
 
@@ -342,7 +338,7 @@ class Country:
 
     def start(self) -> None:
         """One life-long task a service and shard."""
-        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in NAMES for shard in range(SHARDS)]
+        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in self.names for shard in range(SHARDS)]
 
     async def _life(self, name: str, shard: int) -> None:
         """Start the worker again whenever its process has crashed; sometimes the old one lives on beside the new."""
@@ -412,10 +408,11 @@ class Country:
         """Every message of a kind on its topics, repeats included."""
         name = kind.__name__
         return [
-            decode(record.value)
+            decode(one.value)
             for topic in self.topics.names(kind)
             for record in self.broker.records(topic)
-            if record.value and name_of(record.value) == name
+            for one, _ in messages_in(record, origin_of(record), MAXIMUM_RECORD_BYTES)
+            if one.value and name_of(one.value) == name
         ]
 
     def rows(self, kind: type[Any]) -> list[Any]:
@@ -478,9 +475,7 @@ class Country:
         known = self._leaf_of.get(key)
         if known is not None and known.row == row:
             return known
-        record = decode(row.body)
-        assert isinstance(record, ProvisionRecorded)
-        leaf = self._leaf_of[key] = Leaf(row, record)
+        leaf = self._leaf_of[key] = Leaf(row, whole(row.body, row.detail))
         self._leaves[row.exchange_id][f"{row.institution_code}/{row.sequence}"] = leaf
         return leaf
 
@@ -604,7 +599,7 @@ class Country:
         """What has not come to its end yet, in words; holds and permits may stay open for days."""
         if self.landing:
             return f"{self.landing} late batches"
-        for name in NAMES:
+        for name in self.names:
             for shard in range(SHARDS):
                 standing = self.store.shards[name, shard]
                 if standing.outbox:
@@ -617,7 +612,7 @@ class Country:
         for head in self.store.tables[LogHead].values():
             if head.checkpoint_due_at:
                 return f"a checkpoint of {head.institution_code} is due"
-        for name in NAMES:
+        for name in self.names:
             for timer in service_named(name, self.keys, 0, self.base).timers:
                 place = timer.row._fields.index(timer.column)
                 for row in self.store.tables[timer.row].values():

@@ -155,7 +155,7 @@ and ((get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_by
 
 -- name: answers_of
 -- What an institution answered, with whose it was and the period that was asked for.
-select r.exchange_id, r.recorded_at, r.body, b.integrated_number, p.received_at,
+select r.exchange_id, r.recorded_at, r.body, r.detail, b.integrated_number, p.received_at,
     coalesce((select e.conditions from exchanges e where e.exchange_id = r.exchange_id), '') as conditions
 from log_records r join provisions p on p.exchange_id = r.exchange_id and p.institution_code = r.institution_code
 join code_bindings b on b.institution_code = p.institution_code and b.linkage_code = p.linkage_code

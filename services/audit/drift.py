@@ -15,9 +15,9 @@ from typing import NamedTuple, Protocol, TypeVar
 from broker.adapters.postgres import QUERIES, PostgresSnapshot
 from broker.rules import drift as rules
 from broker.rules.drift import Answered, Difference, StaleAnswer
+from broker.rules.records import forgotten, whole
 from broker.tables import CopyRecord, HealthQueue, HealthRecord
-from schemas.codec import decode
-from schemas.records import Outcome, ProvisionRecorded
+from schemas.records import Outcome
 from services.world import HEALTH_KINDS
 
 BUCKETS_AT_ONCE = 128
@@ -168,15 +168,15 @@ def count_answer(report: InstitutionDrift, stale: StaleAnswer, limit: int) -> No
         report.stale_answers.append(stale)
 
 
-def answered(body: bytes, integrated_number: str, received_at: int, conditions: str) -> Answered | None:
-    """A provider's record as an answer to be judged; None when it is not about a kind that has originals here.
+def answered(body: bytes, detail: bytes, integrated_number: str, received_at: int, conditions: str) -> Answered | None:
+    """A provider's record as an answer to be judged; None when it is not about a kind that has originals here, or when
+    the part of it that names copies and items was erased.
 
     conditions: condition type, year type, period from and to, separated by "/", or empty when not known.
     """
-    record = decode(body)
-    assert isinstance(record, ProvisionRecorded)
+    record = whole(body, detail)
     empty = record.outcome is Outcome.NO_DATA and record.rule == "NOTHING_HELD"
-    if record.spi_name_code not in HEALTH_KINDS or not (empty or record.outcome in JUDGED):
+    if forgotten(record, detail) or record.spi_name_code not in HEALTH_KINDS or not (empty or record.outcome in JUDGED):
         return None
     period = tuple(conditions.split("/")[2:4]) if conditions.count("/") == 3 else ("", "")
     return Answered(
@@ -225,7 +225,8 @@ class PostgresSource:
         """See `Source.answers`."""
         async for rows in self._snapshot.stream(QUERIES["answers_of"], institution_code, since):
             told = (
-                answered(row["body"], row["integrated_number"], row["received_at"], row["conditions"]) for row in rows
+                answered(row["body"], row["detail"], row["integrated_number"], row["received_at"], row["conditions"])
+                for row in rows
             )
             yield [one for one in told if one is not None]
 

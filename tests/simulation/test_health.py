@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from country import LARGEST_TRANSMISSION
-from factories import ATTACHED_HOME, NOW, WORLD, Story, asks, told
+from country import EVERYBODY, LARGEST_TRANSMISSION
+from factories import ATTACHED_HOME, NOW, WORLD, Story, asks
+from factories import told as told_of
 
 from broker.rules import drift as rules
 from broker.rules.drift import EXTRA, MISSING, OLDER, Answered, StaleAnswer
@@ -42,6 +43,11 @@ RESIDENT = WORLD.resident(ATTACHED_HOME)
 CITY, PERSON = RESIDENT.previous, RESIDENT.previous_number
 OPERATOR = "OP001"
 HOUR_MS = 3_600_000
+
+
+def told(scene: Any) -> Story:
+    """The scene in a country where the city's two systems run as well."""
+    return told_of(scene, names=EVERYBODY)
 
 
 class MemorySource:
@@ -81,7 +87,7 @@ class MemorySource:
                 provision, exchange = provisions[row.exchange_id], exchanges[row.exchange_id]
                 binding = bindings[provision.institution_code, provision.linkage_code]
                 number, at = binding.integrated_number, provision.received_at
-                one = audit.answered(row.body, number, at, exchange.conditions)
+                one = audit.answered(row.body, row.detail, number, at, exchange.conditions)
                 found += [one] if one is not None else []
         yield found
 

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from factories import ATTACHED_HOME, KEYS, NOW, WORLD, Story, asks, told
+from country import EVERYBODY
+from factories import ATTACHED_HOME, KEYS, NOW, WORLD, Story, asks
+from factories import told as told_of
 
 from broker.errors import OwnFault
 from broker.rules import certificate, vaccination
@@ -55,6 +57,11 @@ STRANGER = synthetic_individual_number(9_000_001)
 OPERATOR = "OP001"
 VOUCHER = "0000000123"
 AREAS = Areas(KEYS.vrs)
+
+
+def told(scene: Any) -> Story:
+    """The scene in a country where the city's two systems run as well."""
+    return told_of(scene, names=EVERYBODY)
 
 
 def eligible(number: str = NUMBER, voucher: str = VOUCHER, place: int = 1, **changes: Any) -> VrsEligible:
