@@ -202,6 +202,30 @@ async def said(client: Client, messages: Iterable[Message]) -> int:
     return total + (await client.say_all(waiting) if waiting else 0)
 
 
+async def replies_to(client: Client, field: str, names: Sequence[str], seconds: float) -> list[Any]:
+    """The first reply to each of these names, in their order, however many there are."""
+    found: dict[str, Any] = {}
+    wanted = dict.fromkeys(names)
+
+    def all_there(message: Any) -> bool:
+        name = getattr(message, field, None)
+        if name in wanted:
+            found.setdefault(name, message)
+        return len(found) == len(wanted)
+
+    if wanted:
+        await client.hear(all_there, seconds)
+    return [found[name] for name in names]
+
+
+def text_in(path: Path, what: str) -> str:
+    """The text of a small file of ASCII characters; Unreadable without its content otherwise."""
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{what}: {path.name}: {type(error).__name__}") from None
+
+
 async def reply_to(client: Client, wanted: Mapping[str, Any], seconds: float) -> Any:
     """The first reply with these fields."""
     return await client.hear(

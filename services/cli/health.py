@@ -17,7 +17,18 @@ from broker.rules.rights import NUMBER_USE_AFFAIRS, required_right
 from broker.tables import HealthRecord
 from schemas.codec import unpack_items
 from schemas.records import HealthItemEntered, HealthTransmissionOpened, HealthTransmissionSplit
-from services.city_desk import ITEM_COLUMNS, TARGET_COLUMNS, desk, item_of, reply_to, rows_of, said, target_of
+from services.city_desk import (
+    ITEM_COLUMNS,
+    TARGET_COLUMNS,
+    desk,
+    item_of,
+    replies_to,
+    reply_to,
+    rows_of,
+    said,
+    target_of,
+    text_in,
+)
 from services.cli import terminal
 from services.cli.inquiries import without
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
@@ -76,7 +87,7 @@ def enter(
                 await reply_to(client, {"record_identification_number": transmission}, wait)
             await said(client, rows)
             names = [one.record_identification_number for one in rows]
-            return await outcomes(client, names[-1:] if transmission else names, wait)
+            return await outcomes(client, names, wait)
 
     body = wait_for(work()) | {"operator": operator, "right": right}
     if json_:
@@ -101,7 +112,7 @@ def item_rows(path: Path, institution: str, transmission: str, operator: str) ->
 
 async def outcomes(client: Any, names: list[str], wait: float) -> dict[str, Any]:
     """The replies to these entries, counted."""
-    replies = [await reply_to(client, {"record_identification_number": name}, wait) for name in names]
+    replies = await replies_to(client, "record_identification_number", names, wait)
     return {
         "accepted": sum(one.accepted for one in replies),
         "queued": sum(one.queued for one in replies),
@@ -176,7 +187,7 @@ def find(
 
 def number_in(name: str) -> str:
     """The individual number in a file; never taken from the command line, where others could read it."""
-    text = (sys.stdin.readline() if name == "-" else Path(name).read_text(encoding="ascii")).strip()
+    text = (sys.stdin.readline() if name == "-" else text_in(Path(name), "--number-file")).strip()
     if not is_synthetic_individual_number(text):
         raise typer.BadParameter(
             "--number-file: 架空の範囲の個人番号ではありません / not a number of the synthetic range"

@@ -38,9 +38,11 @@ from services.city_desk import (
     dose_of,
     eligible_of,
     entry_name,
+    replies_to,
     reply_to,
     rows_of,
     said,
+    text_in,
 )
 from services.cli import terminal
 from services.cli.health import number_in
@@ -197,7 +199,7 @@ def dose(
             if client is None:
                 raise typer.BadParameter(without(system, institution))
             await said(client, doses)
-            return [await reply_to(client, {"request_id": one.request_id}, wait) for one in doses]
+            return await replies_to(client, "request_id", [one.request_id for one in doses], wait)
 
     replies = wait_for(work())
     taken = sum(one.accepted for one in replies)
@@ -260,7 +262,7 @@ def query(
     system = running(data_dir)
     message: VrsInquired | VrsBulkInquired
     if bulk is not None:
-        numbers = tuple(bulk.read_text(encoding="ascii").split())
+        numbers = tuple(text_in(bulk, "--bulk").split())
         message = VrsBulkInquired(institution, fresh("b"), numbers, consent, identity, operator)
     else:
         if not is_local_government_code(previous):
@@ -330,8 +332,8 @@ def check(
     key = system.keys.vrs.certificates.public_key()
     claims, fault = None, ""
     try:
-        claims = certificate.opened(file.read_text(encoding="ascii").strip(), key)
-    except (certificate.CertificateError, UnicodeDecodeError) as error:
+        claims = certificate.opened(text_in(file, "FILE").strip(), key)
+    except certificate.CertificateError as error:
         fault = str(error)
     body = {"ok": claims is not None, "reason": fault, "key": certificate.jwk_of(key), "claims": claims}
     if json_:

@@ -175,9 +175,8 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
             write.append(transmission)
         queue = facts.get(HealthQueue, message.institution_code)
         sending = send_copy(copy_of(record, current, message), transmission, queue, context.now)
-        ends = transmission is None or transmission.taken == transmission.row_count
-        said = (accepted(message.institution_code, name, queued=sending.queued),) if ends else ()
-        return Decision("entered", (*sending.say, *said), (*write, *sending.write))
+        said = accepted(message.institution_code, name, queued=sending.queued)
+        return Decision("entered", (*sending.say, said), (*write, *sending.write))
 
     def item_errors(message: HealthItemEntered, facts: Facts, now: int) -> list[FieldError]:
         """The kind is ours, and its layout of today holds exactly the items given (a withdrawal needs none)."""
