@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any
+from enum import StrEnum
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from country import EVERYBODY, LARGEST_TRANSMISSION, Country, Weather, run
+from country import EVERYBODY, LARGEST_TRANSMISSION, LIMITS, Country, Weather, run
 from simulation.scene import weather_of
 
 from broker.rules import drift as rules
@@ -23,9 +24,11 @@ from broker.tables import (
     VrsRecord,
     VrsVoucher,
 )
-from schemas.codec import decode
+from schemas.codec import TOPIC, decode
 from schemas.records import (
+    MESSAGES,
     HealthItemEntered,
+    HealthReported,
     HealthStage,
     HealthTransmissionOpened,
     HealthTransmissionSplit,
@@ -176,3 +179,46 @@ def test_weather_changes_nothing_that_was_decided(seed: int) -> None:
     assert all(records.judged(log, public).broken == () for log in logs_of(bad))
     assert all(records.judged(log, public).signed == len(log.rows) for log in logs_of(bad))
     assert bad.weather.crashes > 0
+
+
+TEXTS = ("", "x" * 3000, "値\x00", "9" * 16, "20230230", "-1", "132321060000000001")
+INTS = (0, -1, 2**63 - 1, -(2**63), 10, 1)
+BYTES = (b"", b"\x00" * 32, b"x")
+CITY_KINDS = [kind for kind in MESSAGES if kind.__name__.startswith(("Health", "Vrs")) and TOPIC[kind]]
+
+
+def filled(kind: Any, place: int, code: str) -> Any:
+    """A message of nonsense, said in an institution's name."""
+    values = []
+    for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is tuple:
+            inner = get_args(hint)[0]
+            one = TEXTS[place % len(TEXTS)] if inner is str else filled(inner, place, code)
+            values.append((one,) * (place % 3))
+        elif name == "institution_code":
+            values.append(code)
+        elif isinstance(hint, type) and issubclass(hint, StrEnum):
+            values.append(list(hint)[place % len(hint)])
+        elif hasattr(hint, "_fields"):
+            values.append(filled(hint, place, code))
+        else:
+            plain: dict[Any, Any] = {str: TEXTS, int: INTS, bytes: BYTES, bool: (True, False)}
+            values.append(plain[hint][(place + len(values)) % len(plain[hint])])
+    return kind(*values)
+
+
+@pytest.mark.parametrize("kind", CITY_KINDS, ids=lambda kind: kind.__name__)
+def test_nonsense_ends_no_service(kind: Any) -> None:
+    """Whatever stands in the fields, each message is refused, set aside or late, and the next good one is served."""
+
+    async def scene(country: Country) -> None:
+        for place in range(42):
+            for code in (country.world.attached[0], list(country.world.names)[-1], "0" * 16):
+                country.send(filled(kind, place, code))
+        for message in entries(country, "A", random.Random(1)):
+            country.send(message)
+        await country.drain(600)
+
+    country = run(scene, seed=1, names=EVERYBODY, limits=LIMITS._replace(batch_messages=50))
+
+    assert len(country.said(HealthReported)) >= country.plan.residents
