@@ -73,6 +73,7 @@ class Advance(NamedTuple):
     outbox: bytes
     published: tuple[int, ...]  # batches whose outbox rows are no longer needed
     lease_until: int
+    at: int = 0  # the moment the batch was decided at
 
 
 class Log(Protocol):
@@ -118,7 +119,8 @@ class Transaction(Protocol):
         """No row has any of these keys."""
 
     async def advance(self, advance: Advance) -> None:
-        """Positions, outbox and batch number are those given; Fenced when the epoch is no longer the shard's."""
+        """Positions, outbox and batch number are those given, and the journal names the batch when it read something;
+        Fenced when the epoch is no longer the shard's."""
 
 
 class Store(Protocol):

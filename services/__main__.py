@@ -23,6 +23,7 @@ from services.cli import (
     terminal,
     topics,
     vrs,
+    witness,
     world,
 )
 from services.cli.options import example
@@ -47,6 +48,7 @@ app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
 app.add_typer(health.app, name="health")
 app.add_typer(vrs.app, name="vrs")
+app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

@@ -1,9 +1,9 @@
 """Who may touch which topic: the users of an installation and their rights, as data.
 
-Five users run the parts, so that no single credential reaches everything: the intermediate server, the network, the
-resident register, the health support system, the vaccination record system. Each attached institution has one user,
-bound to its own prefix, and one for its tablets, which reaches nothing but the doses they read; staff tools have one
-for decisions.
+Six users run the parts, so that no single credential reaches everything: the intermediate server, the network, the
+resident register, the witnesses, the health support system, the vaccination record system. Each attached institution
+has one user, bound to its own prefix, and one for its tablets, which reaches nothing but the doses they read; staff
+tools have one for decisions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from schemas.records import (
     VrsInquired,
     VrsReplied,
 )
-from services import network, resident_register
+from services import network, resident_register, witness
 from services.health_support import service as health_support
 from services.vrs import service as vrs
 
@@ -33,6 +33,7 @@ NETWORK = "network"
 REGISTER = "resident-register"
 HEALTH = "health-support"
 VRS = "vrs"
+WITNESS = "witness"
 OPERATIONS = "operations"
 SIMULATED = "simulated-institutions"
 
@@ -42,12 +43,22 @@ INTERMEDIATE_SAYS = (
     "institution.",
     "inquiry.",
     "provision.",
+    "provision_log.",
     "code_management.",
     "timers.",
     "records.",
     "network.permission_list_distributed",
 )
-INTERMEDIATE_HEARS = ("institution.", "inquiry.", "provision.", "network.", "operations.", "timers.", "records.")
+INTERMEDIATE_HEARS = (
+    "institution.",
+    "inquiry.",
+    "provision.",
+    "network.",
+    "operations.",
+    "timers.",
+    "records.",
+    "witness.",
+)
 NETWORK_HEARS = (
     "inquiry.permit_requested",
     "inquiry.inquiry_sent",
@@ -61,7 +72,13 @@ NETWORK_HEARS = (
 HEALTH_HEARS = ("health.", "health_support.")
 VRS_HEARS = ("vrs.", "tablet.", "timers.vrs_")
 
-SERVICE_USER = {network.NAME: NETWORK, resident_register.NAME: REGISTER, health_support.NAME: HEALTH, vrs.NAME: VRS}
+SERVICE_USER = {
+    network.NAME: NETWORK,
+    resident_register.NAME: REGISTER,
+    witness.NAME: WITNESS,
+    health_support.NAME: HEALTH,
+    vrs.NAME: VRS,
+}
 
 
 def user_of(service: str) -> str:
@@ -122,6 +139,8 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *write(NETWORK, NETWORK_SAYS),
         *read(REGISTER, ("juki.",)),
         *write(REGISTER, REGISTER_SAYS),
+        *read(WITNESS, ("provision_log.",)),
+        *write(WITNESS, ("witness.",)),
         *write(OPERATIONS, ("operations.", "network.permission_list_distributed")),
         *read(HEALTH, HEALTH_HEARS),
         *write(HEALTH, ("health_support.",)),
@@ -130,7 +149,7 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *city_rights("shared"),
         *institution_rights(SIMULATED, "shared"),
     ]
-    parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER, HEALTH, VRS)
+    parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER, WITNESS, HEALTH, VRS)
     found += [Acl(user, "group", "prefixed", "chukan.", ("read", "describe")) for user in parts]
     for code in institutions:
         found += city_rights(code)
@@ -154,5 +173,5 @@ def tablet_user(institution_code: str) -> str:
 
 def users(institutions: Sequence[str]) -> list[str]:
     """Every user of an installation with these attached institutions."""
-    parts = [INTERMEDIATE_SERVER, NETWORK, REGISTER, HEALTH, VRS, OPERATIONS, SIMULATED]
+    parts = [INTERMEDIATE_SERVER, NETWORK, REGISTER, WITNESS, HEALTH, VRS, OPERATIONS, SIMULATED]
     return [*parts, *(user(code) for code in institutions for user in (institution_user, tablet_user))]

@@ -1,7 +1,7 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx vaccination record system, 9xx health support.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 95x health support.
 """
 
 from __future__ import annotations
@@ -120,6 +120,11 @@ REASONS: dict[str, Reason] = {
         "SIM-E405", "提供側の職員が提供しないと判断しました", "the provider's staff decided not to send"
     ),
     "ANSWER_TOO_LARGE": Reason("SIM-E406", "回答が電文の上限を超えます", "the answer is larger than a message may be"),
+    "COSIGNATURE_TOO_OLD": Reason(
+        "SIM-E407",
+        "提供側の記録台帳に近隣自治体の新しい連署がないため、提供を停止しています",
+        "the provider's log of records has not been cosigned lately by its witnesses; provision has stopped",
+    ),
     # time
     "DEADLINE_PASSED": Reason("SIM-E501", "回答期限を過ぎました", "the deadline passed without an answer"),
     "HOLD_EXPIRED": Reason(
@@ -164,72 +169,89 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # logs
+    "LOG_FORKED": Reason(
+        "SIM-E801",
+        "署名済みの記録台帳が書き換えられています（分岐の証拠あり）",
+        "the log has signed two histories that cannot both be true",
+    ),
+    "LOG_WENT_BACK": Reason(
+        "SIM-E802", "記録台帳が連署済みの大きさより小さくなっています", "the log is smaller than what was cosigned"
+    ),
+    "LOG_UNPROVED": Reason(
+        "SIM-E803",
+        "記録台帳が連署済みの台帳の続きであることが証明されていません",
+        "the log has not proved that it continues what was cosigned",
+    ),
+    "CHECKPOINT_FORGED": Reason(
+        "SIM-E804", "記録台帳の署名が正しくありません", "the checkpoint is not one that this log has signed"
+    ),
     # vaccination record system
-    "VOUCHER_ILL_FORMED": Reason("SIM-E801", "接種券番号は10桁の数字です", "a voucher number has 10 digits"),
+    "VOUCHER_ILL_FORMED": Reason("SIM-E851", "接種券番号は10桁の数字です", "a voucher number has 10 digits"),
     "OCR_LINE_ILL_FORMED": Reason(
-        "SIM-E802",
+        "SIM-E852",
         "接種券のOCRラインが正しくありません",
         "the voucher's line is not 18 digits with a right municipality code",
     ),
-    "VOUCHER_OF_OTHER_CITY": Reason("SIM-E803", "別の市区町村の接種券です", "the voucher is another municipality's"),
-    "VOUCHER_UNKNOWN": Reason("SIM-E804", "登録されていない接種券です", "the voucher is not registered"),
+    "VOUCHER_OF_OTHER_CITY": Reason("SIM-E853", "別の市区町村の接種券です", "the voucher is another municipality's"),
+    "VOUCHER_UNKNOWN": Reason("SIM-E854", "登録されていない接種券です", "the voucher is not registered"),
     "VOUCHER_TAKEN": Reason(
-        "SIM-E805", "接種券番号は別の方に発行されています", "the voucher number was issued to another person"
+        "SIM-E855", "接種券番号は別の方に発行されています", "the voucher number was issued to another person"
     ),
-    "DOSE_EXISTS": Reason("SIM-E806", "この接種回は登録済みです", "this dose is registered already"),
+    "DOSE_EXISTS": Reason("SIM-E856", "この接種回は登録済みです", "this dose is registered already"),
     "DOSE_ORDER": Reason(
-        "SIM-E807",
+        "SIM-E857",
         "接種回と接種日の順序が合いません",
         "the dose does not follow the person's other doses in number and day",
     ),
     "DOSE_DAY": Reason(
-        "SIM-E808",
+        "SIM-E858",
         "接種日が未来か、特例臨時接種の期間の後です",
         "the day is in the future or after the programme ended",
     ),
-    "PERSON_FLAGGED": Reason("SIM-E809", "転出・死亡等のフラグが設定されています", "the person has moved out or died"),
-    "CONSENT_NOT_OBTAINED": Reason("SIM-E810", "本人の同意がありません", "the person's consent was not obtained"),
+    "PERSON_FLAGGED": Reason("SIM-E859", "転出・死亡等のフラグが設定されています", "the person has moved out or died"),
+    "CONSENT_NOT_OBTAINED": Reason("SIM-E860", "本人の同意がありません", "the person's consent was not obtained"),
     "IDENTITY_NOT_CHECKED": Reason(
-        "SIM-E811", "本人確認がされていません（番号法第16条）", "identity was not checked (Number Act art. 16)"
+        "SIM-E861", "本人確認がされていません（番号法第16条）", "identity was not checked (Number Act art. 16)"
     ),
     "NO_APPLICATION": Reason(
-        "SIM-E812", "接種証明書の交付申請がありません", "there is no application for a certificate"
+        "SIM-E862", "接種証明書の交付申請がありません", "there is no application for a certificate"
     ),
     "NOTHING_TO_CERTIFY": Reason(
-        "SIM-E813",
+        "SIM-E863",
         "この市区町村で証明できる接種記録がありません",
         "there is no dose that this municipality can certify",
     ),
     "PASSPORT_MISSING": Reason(
-        "SIM-E814", "海外用の証明書には旅券の情報が要ります", "a certificate for use abroad needs passport data"
+        "SIM-E864", "海外用の証明書には旅券の情報が要ります", "a certificate for use abroad needs passport data"
     ),
     "NOT_OWN_CODE": Reason(
-        "SIM-E815", "自らの市区町村コードではありません", "the municipality code is not the sender's own"
+        "SIM-E865", "自らの市区町村コードではありません", "the municipality code is not the sender's own"
     ),
     "PERSON_UNKNOWN_IN_AREA": Reason(
-        "SIM-E816", "この市区町村に該当者がいません", "the municipality knows no such person"
+        "SIM-E866", "この市区町村に該当者がいません", "the municipality knows no such person"
     ),
     "DUPLICATE_ROW": Reason(
-        "SIM-E817", "同じ方か同じ接種券番号の行が重複しています", "two rows name the same person or the same voucher"
+        "SIM-E867", "同じ方か同じ接種券番号の行が重複しています", "two rows name the same person or the same voucher"
     ),
-    "DOSE_LINE_DIFFERS": Reason("SIM-E818", "接種回とOCRラインが一致しません", "the dose number is not the line's"),
+    "DOSE_LINE_DIFFERS": Reason("SIM-E868", "接種回とOCRラインが一致しません", "the dose number is not the line's"),
     # health support
-    "TARGET_UNKNOWN": Reason("SIM-E901", "対象者として登録されていません", "the person is not registered as a target"),
+    "TARGET_UNKNOWN": Reason("SIM-E951", "対象者として登録されていません", "the person is not registered as a target"),
     "TARGET_OTHER_PERSON": Reason(
-        "SIM-E902", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
+        "SIM-E952", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
     ),
     "KIND_NOT_HERE": Reason(
-        "SIM-E903", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
+        "SIM-E953", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
     ),
-    "NOTHING_TO_CANCEL": Reason("SIM-E904", "取り消す記録がありません", "there is no record to withdraw"),
-    "TRANSMISSION_UNKNOWN": Reason("SIM-E905", "開始されていない送信です", "the transmission has not been opened"),
-    "TRANSMISSION_FULL": Reason("SIM-E906", "送信の予定件数を超えています", "more rows came than were announced"),
+    "NOTHING_TO_CANCEL": Reason("SIM-E954", "取り消す記録がありません", "there is no record to withdraw"),
+    "TRANSMISSION_UNKNOWN": Reason("SIM-E955", "開始されていない送信です", "the transmission has not been opened"),
+    "TRANSMISSION_FULL": Reason("SIM-E956", "送信の予定件数を超えています", "more rows came than were announced"),
     "TRANSMISSION_EXISTS": Reason(
-        "SIM-E907", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
+        "SIM-E957", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
     ),
-    "TRANSMISSION_NOT_STUCK": Reason("SIM-E908", "滞留している送信ではありません", "the transmission is not stuck"),
+    "TRANSMISSION_NOT_STUCK": Reason("SIM-E958", "滞留している送信ではありません", "the transmission is not stuck"),
     "NUMBER_USE_ONLY": Reason(
-        "SIM-E909",
+        "SIM-E959",
         "個人番号による検索は番号利用事務に限られます",
         "only number-use affairs may search by individual number",
     ),

@@ -148,10 +148,10 @@ def test_each_row_has_its_own_result() -> None:
 
     assert (said.outcome.value, said.accepted_rows) == ("PARTIAL", 2)
     assert [(e.field, e.error_id) for e in said.errors] == [
-        ("rows[1].voucher_number", "SIM-E801"),
+        ("rows[1].voucher_number", "SIM-E851"),
         ("rows[2].individual_number", "SIM-E102"),
         ("rows[3].individual_number", "SIM-E707"),
-        ("rows[4]", "SIM-E817"),
+        ("rows[4]", "SIM-E867"),
         ("rows[5].birth_date", "SIM-E102"),
     ]
     assert sorted(row.voucher_number for row in story.rows(VrsVoucher)) == ["0000000006", VOUCHER]
@@ -180,7 +180,7 @@ def test_somebody_elses_voucher_is_refused() -> None:
     again = eligible(voucher="0000000124")
     story = told(lambda story: one_by_one(story, registers(), registers(other, name="R2"), registers(again, name="R3")))
 
-    assert [e.error_id for e in reply(story, "R2").errors] == ["SIM-E805"]
+    assert [e.error_id for e in reply(story, "R2").errors] == ["SIM-E855"]
     assert reply(story, "R3").outcome.value == "ACCEPTED"
     assert len(story.rows(VrsPerson)) == 1
 
@@ -211,14 +211,14 @@ def test_doses_one_after_the_other_and_beyond_nine() -> None:
 @pytest.mark.parametrize(
     ("dose", "error"),
     [
-        (reads(2, "20230501"), "SIM-E807"),
-        (reads(1, "20230601", request_id="again"), "SIM-E806"),
-        (reads(2, "20240401"), "SIM-E808"),
-        (reads(2, "20230601", voucher="9999999999"), "SIM-E804"),
-        (reads(2, "20230601", dose_number=3), "SIM-E818"),
-        (reads(2, "20230601", ocr_line="1" * 18), "SIM-E802"),
-        (reads(2, "20230601", ocr_line=vaccination.ocr_line("1", 2, LOCAL[HOME], VOUCHER)), "SIM-E803"),
-        (reads(2, "20230601", ocr_line=vaccination.ocr_line("2", 2, LOCAL[PREVIOUS], VOUCHER)), "SIM-E804"),
+        (reads(2, "20230501"), "SIM-E857"),
+        (reads(1, "20230601", request_id="again"), "SIM-E856"),
+        (reads(2, "20240401"), "SIM-E858"),
+        (reads(2, "20230601", voucher="9999999999"), "SIM-E854"),
+        (reads(2, "20230601", dose_number=3), "SIM-E868"),
+        (reads(2, "20230601", ocr_line="1" * 18), "SIM-E852"),
+        (reads(2, "20230601", ocr_line=vaccination.ocr_line("1", 2, LOCAL[HOME], VOUCHER)), "SIM-E853"),
+        (reads(2, "20230601", ocr_line=vaccination.ocr_line("2", 2, LOCAL[PREVIOUS], VOUCHER)), "SIM-E854"),
         (reads(2, "20230601", lot_number=NUMBER), "SIM-E102"),
     ],
 )
@@ -254,8 +254,8 @@ def test_a_flag_ends_new_doses_and_vouchers_and_keeps_the_old(flag: VrsFlag) -> 
     tablets = taken(story)
 
     assert tablets["before"] == tablets["back"] == (True, [])
-    assert tablets["after"] == (False, ["SIM-E809"])
-    assert [e.error_id for e in reply(story, "R2").errors] == ["SIM-E809"]
+    assert tablets["after"] == (False, ["SIM-E859"])
+    assert [e.error_id for e in reply(story, "R2").errors] == ["SIM-E859"]
     assert reply(story, "F3").rule == "PERSON_UNKNOWN_IN_AREA"
     assert len(story.rows(VrsDose)) == 3
 

@@ -30,9 +30,8 @@ from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from broker.topics import LANES, lane_of
 from schemas.codec import MAXIMUM_MESSAGE_BYTES, encode
 from schemas.records import CheckpointDue, Outcome, Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
-from services.common import ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
+from services.common import CHECKPOINT_MS, ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
 from services.network import NETWORK_CODE
-from services.provision_log import CHECKPOINT_MS
 from services.world import HOUSEHOLD, LOCAL_TAX, VACCINATION
 
 LOG = service("provision_log")
