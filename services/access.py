@@ -115,6 +115,7 @@ def tablet_rights(user: str, owner: str) -> list[Acl]:
     return [
         Acl(user, "topic", "literal", topic_of(VrsDoseRead, owner), ("write", "describe")),
         Acl(user, "topic", "literal", topic_of(VrsDoseTaken, owner), ("read", "describe")),
+        Acl(user, "group", "prefixed", f"tablet.{owner}.", ("read", "describe")),
     ]
 
 

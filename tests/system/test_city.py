@@ -300,14 +300,15 @@ def test_a_tablet_reaches_nothing_but_its_doses(city: City) -> None:
         f"juki.{city.previous}.identities",
         f"tablet.{city.home}.replies",
     ):
-        assert "AUTHORIZATION" in reading(city, topic, user, password), topic
+        assert reading(city, topic, user, password) == "TOPIC_AUTHORIZATION_FAILED", topic
     assert reading(city, f"tablet.{city.previous}.replies", user, password) == ""
     assert (credentials["user"], "sealing_private_key" in credentials) == (user, False)
 
 
 def reading(city: City, topic: str, user: str, password: str) -> str:
     """The name of the error that a user meets who reads a topic, or an empty text when a record came."""
-    consumer = new_consumer(city.system.parts, **{"sasl.username": user, "sasl.password": password})
+    own = {"sasl.username": user, "sasl.password": password, "group.id": f"tablet.{city.previous}.test"}
+    consumer = new_consumer(city.system.parts, **own)
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
         record = consumer.poll(10)
