@@ -109,6 +109,10 @@ class Keys:
         """What salts the digests of answers."""
         return derive(self._master, "provision/salts")
 
+    def database_password(self, role: str) -> str:
+        """What a role logs in to PostgreSQL with."""
+        return derive(self._master, f"postgres/{role}").hex()
+
     def protector(self, randomness: Randomness) -> Callable[[bytes], bytes]:
         """Encrypts what is set aside: nonce, then AES-256-GCM."""
         cipher = AESGCM(derive(self._master, "set-aside"))

@@ -332,6 +332,7 @@ class Table(NamedTuple):
     """A table: its name, key columns, look-ups (named column sets that find several rows), and who may see whose rows.
 
     tenant: the column that names the institution a row belongs to; empty for tables nobody outside may read.
+    common: has no tenant, and every institution may read it: public knowledge without a person in it.
     """
 
     name: str
@@ -339,6 +340,7 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     lookups: tuple[tuple[str, ...], ...] = ()
     tenant: str = "institution_code"
+    common: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -354,8 +356,8 @@ class Table(NamedTuple):
 
 
 TABLES: tuple[Table, ...] = (
-    Table("institutions", Institution, ("institution_code",), tenant=""),
-    Table("permission_list_versions", PermissionListVersion, ("list_version",), tenant=""),
+    Table("institutions", Institution, ("institution_code",), tenant="", common=True),
+    Table("permission_list_versions", PermissionListVersion, ("list_version",), tenant="", common=True),
     Table("list_copies", ListCopy, ("institution_code",)),
     Table("list_distributions", ListDistribution, ("institution_code", "list_version")),
     Table("suspensions", Suspension, ("institution_code", "integrated_number")),
@@ -381,7 +383,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("copy_batches", CopyBatch, ("institution_code", "batch_id")),
     Table("copy_receipts", CopyReceipt, ("institution_code", "record_identification_number")),
-    Table("kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant=""),
+    Table(
+        "kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant="", common=True
+    ),
     Table("provisions", Provision, ("permit_id",), (("exchange_id",),)),
     Table("log_heads", LogHead, ("institution_code",)),
     Table("pair_heads", PairHead, ("institution_code", "counterpart")),

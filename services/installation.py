@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import PostgresStore, connect_pool, migrate
+from broker.adapters.separation import SERVICE, as_role, institution_role, let_in
 from broker.config import Config
 from broker.embedded.admin import TopicSpec, ensure_acls, ensure_topics, ensure_users
 from broker.embedded.directory import secret, write_private
@@ -31,6 +32,7 @@ from broker.keys import Keys
 from broker.tables import TABLES
 from broker.topics import Topics
 from services import access
+from services.network import NETWORK_CODE
 from services.world import Plan, World
 
 DATABASE = "chukan"
@@ -128,6 +130,7 @@ class Installation:
         self, dsn: str, world: World, empty: bool, progress: Callable[[str, int, int], None]
     ) -> None:
         await migrate(dsn)
+        await self._let_in(dsn, world)
         if not empty:
             return
         store = PostgresStore(await connect_pool(dsn, 2))
@@ -136,6 +139,16 @@ class Installation:
             await create_world(store, world, progress)
         finally:
             await store.close()
+
+    async def _let_in(self, dsn: str, world: World) -> None:
+        """The roles of the services, the network and the attached can log in; others when they are asked for."""
+        members = [institution_role(code) for code in (NETWORK_CODE, *world.attached)]
+        keys = self.keys
+        await let_in(dsn, {role: keys.database_password(role) for role in (SERVICE, *members)}, members)
+
+    def service_dsn(self, parts: Parts) -> str:
+        """What the services log in to PostgreSQL with: no administrator, and bound to no institution."""
+        return as_role(parts.dsn, SERVICE, self.keys.database_password(SERVICE))
 
     async def _clear_half_a_world(self, store: PostgresStore) -> None:
         """What a start that was cut short has left behind goes; a database that ever served does not."""
@@ -202,7 +215,7 @@ class Installation:
             "CHUKAN_KAFKA_USER": user,
             "CHUKAN_KAFKA_PASSWORD": self.password(user),
             "CHUKAN_KAFKA_SECURITY_PROTOCOL": self.config.kafka_security_protocol,
-            "CHUKAN_POSTGRES_DSN": parts.dsn,
+            "CHUKAN_POSTGRES_DSN": self.service_dsn(parts),
             "CHUKAN_MASTER_SECRET_FILE": str(self.master_file),
             "CHUKAN_SHARDS": str(self.config.shards),
             "CHUKAN_INSTANCE": instance,

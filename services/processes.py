@@ -24,6 +24,7 @@ import uvloop
 
 from broker.adapters.kafka import KafkaAccess, KafkaLog
 from broker.adapters.postgres import PostgresStore, connect_pool
+from broker.adapters.separation import SERVICE, as_role
 from broker.config import Config
 from broker.errors import ConfigurationFault, Fault, WorldFault
 from broker.keys import Keys
@@ -127,7 +128,8 @@ async def serve(config: Config, names: Sequence[str], shards: Sequence[int], rea
         raise ConfigurationFault(f"there is no service {unknown[0]}; known are {', '.join(services)}")
     instance = config.instance or f"{socket.gethostname()}-{os.getpid()}"
     reached = KillPoint(os.environ[KILL_POINT]) if os.environ.get(KILL_POINT) else nothing
-    store = PostgresStore(await connect_patiently(config, len(names) * len(shards) + 2), reached)
+    dsn = as_role(config.postgres_dsn, SERVICE, keys.database_password(SERVICE))
+    store = PostgresStore(await connect_patiently(dsn, config.patience_seconds, len(names) * len(shards) + 2), reached)
     try:
         institutions = await store.all(Institution, MOST_INSTITUTIONS + 10)
         topics = Topics(config.shards, frozenset(i.institution_code for i in institutions if i.attached))
@@ -152,12 +154,12 @@ async def serve(config: Config, names: Sequence[str], shards: Sequence[int], rea
         await store.close()
 
 
-async def connect_patiently(config: Config, size: int) -> asyncpg.Pool[asyncpg.Record]:
-    """A pool, waiting for the database within the configured patience."""
-    deadline = time.monotonic() + config.patience_seconds
+async def connect_patiently(dsn: str, patience_seconds: float, size: int) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool, waiting for the database within this patience."""
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return await connect_pool(config.postgres_dsn, size)
+            return await connect_pool(dsn, size)
         except WorldFault:
             if time.monotonic() > deadline:
                 raise

@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker.adapters.kafka import KafkaAccess, abandon, bounded
 from broker.adapters.postgres import PostgresStore, connect_pool
+from broker.adapters.separation import as_role, institution_role, let_in
 from broker.config import Config
 from broker.embedded.directory import write_private
 from broker.envelope import Said, outgoing
@@ -62,6 +63,19 @@ class Running(NamedTuple):
     async def store(self) -> AsyncIterator[PostgresStore]:
         """Its tables, within a pool that is closed at the end."""
         store = PostgresStore(await connect_pool(self.parts.dsn, POOL))
+        try:
+            yield store
+        finally:
+            await asyncio.shield(store.close())
+
+    @asynccontextmanager
+    async def store_of(self, institution_code: str) -> AsyncIterator[PostgresStore]:
+        """Its tables as one institution may read them: its own rows, by PostgreSQL's own rule, and no others."""
+        role = institution_role(institution_code)
+        password = self.keys.database_password(role)
+        if self.credentials(institution_code) is None:
+            await let_in(self.parts.dsn, {role: password}, (role,))
+        store = PostgresStore(await connect_pool(as_role(self.parts.dsn, role, password), 1))
         try:
             yield store
         finally:

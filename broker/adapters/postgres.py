@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
@@ -17,6 +16,8 @@ from typing import Any
 
 import asyncpg
 
+from broker.adapters.queries import QUERIES as QUERIES  # noqa: PLC0414 - those who report ask for it here
+from broker.adapters.separation import separate
 from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
 from broker.ports import Advance, Cause, Claim, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES, Table
@@ -26,17 +27,6 @@ STREAM_ROWS = 5_000  # in one batch of a streamed result
 IDLE_SECONDS = 5  # no owner thinks so long inside a transaction: one that stands still must let go of its locks
 
 
-def load_queries() -> dict[str, str]:
-    """The named statements of queries.sql, their comments left out."""
-    text = resources.files("broker.adapters").joinpath("queries.sql").read_text(encoding="utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return {
-        name: "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
-        for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
-
-
-QUERIES = load_queries()
 EMPTY_COLUMNS: tuple[list[Any], ...] = ([], [], [], [])
 
 
@@ -158,7 +148,10 @@ async def connect_pool(dsn: str, size: int) -> asyncpg.Pool[asyncpg.Record]:
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Apply the numbered migrations that are not yet in; returns their names. One at a time, each whole or not."""
+    """Apply the numbered migrations that are not yet in, then separate the institutions; returns the migrations' names.
+
+    One at a time, each whole or not.
+    """
     applied = []
     folder = resources.files("broker.adapters").joinpath("migrations")
     scripts = sorted((path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
@@ -175,6 +168,7 @@ async def migrate(dsn: str) -> list[str]:
                     await connection.execute(script.read_text(encoding="utf-8"))
                     await connection.execute("insert into migrations values ($1, now())", script.name)
                 applied.append(script.name)
+            await separate(connection)
         finally:
             await asyncio.wait_for(connection.close(), CALL_SECONDS)
     return applied

@@ -115,3 +115,17 @@ select * from permission_list_versions order by list_version limit $1
 -- name: owners_of_codes
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
+
+-- name: table_standings
+-- How every table stands: row-level security, its owner, its policies, and what others than the owner may do.
+select c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
+       pg_get_userbyid(c.relowner)::text as owner,
+       coalesce((select string_agg(
+           concat_ws(' ', p.polname, p.polcmd::text, p.polpermissive, p.polroles::regrole[],
+                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+           ', ' order by p.polname) from pg_policy p where p.polrelid = c.oid), '') as policies,
+       coalesce((select string_agg(concat_ws(' ', a.grantee::regrole, lower(a.privilege_type)), ', '
+                                   order by a.grantee::regrole::text collate "C", a.privilege_type)
+                 from aclexplode(c.relacl) a where a.grantee <> c.relowner), '') as rights
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'p') order by c.relname

@@ -9,7 +9,7 @@ import typer
 from schemas.records import HoldReason
 from services import holds
 from services.cli import terminal
-from services.cli.options import DataDir, Json, Wait, example, running, wait_for
+from services.cli.options import DataDir, Json, Wait, example, running, store_for, wait_for
 from services.holds import Decided, Hold, Shown
 from services.processes import SystemClock
 from services.running import Running
@@ -58,7 +58,7 @@ def list_(
     system = running(data_dir)
 
     async def read() -> list[Hold]:
-        async with system.store() as store:
+        async with store_for(system, institution) as store:
             return await holds.holds(store, institution)
 
     found = wait_for(read())

@@ -11,7 +11,7 @@ from broker.rules.reasons import reason_of
 from schemas.records import HoldReason, Outcome
 from services import records
 from services.cli import terminal
-from services.cli.options import DataDir, Json, example, running, wait_for
+from services.cli.options import DataDir, Json, example, running, store_for, wait_for
 from services.records import Kept, Wanted
 
 app = typer.Typer(no_args_is_help=True, help="情報提供等の記録 / provision records")
@@ -92,7 +92,7 @@ def list_(
     system = running(data_dir)
 
     async def read() -> list[Kept]:
-        async with system.store() as store:
+        async with store_for(system, institution) as store:
             return await records.newest(store, wanted, limit)
 
     found = wait_for(read())
