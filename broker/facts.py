@@ -6,8 +6,9 @@ once, so that the next message of the same batch decides on them. Reading a row 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable
+from itertools import compress
+from operator import itemgetter, ne
 from typing import Any, TypeVar
 
 from broker.decision import Decision
@@ -33,12 +34,56 @@ LOOKUP_OF: dict[tuple[type[Any], tuple[str, ...]], Callable[[Any], Key]] = {
 }
 
 
+MASKS_AT_MOST = 4  # statements that change rows of one table in one batch
+KEPT_ROWS = 20_000  # of one table
+
+
+class Kept:
+    """Rows that one shard alone writes, as it last committed them: it need not read them again.
+
+    Holds at most KEPT_ROWS of each of these tables and only rows that `worth_keeping`; forget all when the shard may
+    have been another's.
+    """
+
+    def __init__(self, worth_keeping: dict[type[Any], Callable[[Any], bool]] | None = None) -> None:
+        self._worth_keeping = worth_keeping or {}
+        self._rows: dict[type[Any], dict[Key, Any]] = {kind: {} for kind in self._worth_keeping}
+
+    def of(self, kind: type[Any]) -> dict[Key, Any]:
+        """The rows of a table that are kept, by key."""
+        return self._rows.get(kind, NOTHING)
+
+    def settle(self, kind: type[Any], rows: dict[Key, Any]) -> None:
+        """These rows (None: gone) have been committed."""
+        worth_keeping = self._worth_keeping.get(kind)
+        if worth_keeping is None:
+            return
+        kept = self._rows[kind]
+        for key, row in rows.items():
+            if row is not None and worth_keeping(row):
+                kept[key] = row
+            else:
+                kept.pop(key, None)
+        while len(kept) > KEPT_ROWS:
+            del kept[next(iter(kept))]
+
+    def forget(self) -> None:
+        """Whatever was kept may no longer be so."""
+        for rows in self._rows.values():
+            rows.clear()
+
+
+NOTHING: dict[Key, Any] = {}
+
+
 class Facts:
     """Rows by table and key: `load_…` fills it, `decide_…` reads it, the runtime takes decisions in."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, kept: Kept | None = None) -> None:
         self._transaction = transaction
+        self._kept = kept or Kept()
         self._rows: dict[type[Any], dict[Key, Any]] = {}
+        self._before: dict[type[Any], dict[Key, Any]] = {}  # rows as they were before their first change
         self._found: dict[tuple[type[Any], tuple[str, ...]], dict[Key, dict[Key, Any]]] = {}
         self._written: dict[type[Any], dict[Key, Any]] = {}
         self._removed: dict[type[Any], dict[Key, None]] = {}
@@ -49,9 +94,13 @@ class Facts:
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if not missing:
             return
-        known.update(dict.fromkeys(missing))
+        kept = self._kept.of(kind)
+        known.update((key, kept.get(key)) for key in missing)
+        unread = [key for key in missing if key not in kept] if kept else missing
+        if not unread:
+            return
         key_of = KEY_OF[kind]
-        for row in await self._transaction.rows(kind, missing):
+        for row in await self._transaction.rows(kind, unread):
             known[key_of(row)] = row
 
     async def find(self, kind: type[Row], lookup: tuple[str, ...], keys: Iterable[Key]) -> None:
@@ -95,8 +144,11 @@ class Facts:
         for row in decision.write:
             kind = type(row)
             key = KEY_OF[kind](row)
-            self._replace(kind, key, row)
-            self._written.setdefault(kind, {})[key] = row
+            before = self._replace(kind, key, row)
+            written = self._written.setdefault(kind, {})
+            if key not in written:
+                self._before.setdefault(kind, {})[key] = before
+            written[key] = row
             if kind in self._removed:
                 self._removed[kind].pop(key, None)
         for row in decision.remove:
@@ -107,7 +159,7 @@ class Facts:
             if kind in self._written:
                 self._written[kind].pop(key, None)
 
-    def _replace(self, kind: type[Any], key: Key, row: Any) -> None:
+    def _replace(self, kind: type[Any], key: Key, row: Any) -> Any:
         rows = self._rows.setdefault(kind, {})
         before = rows.get(key)
         rows[key] = row
@@ -120,17 +172,42 @@ class Facts:
                 left.pop(key, None)
             if row is not None and (found := index.get(lookup_of(row))) is not None:
                 found[key] = row
+        return before
 
     async def flush(self) -> None:
-        """Write the last state of every row the batch changed, one statement a table."""
+        """Write the last state of every row the batch changed: new rows whole, others in their changed columns."""
         for kind, keys in self._removed.items():
             if keys:
                 await self._transaction.remove(kind, list(keys))
         for kind, rows in self._written.items():
-            if rows:
-                await self._transaction.write(kind, self._sorted(rows))
+            new, changed = _apart(rows, self._before[kind])
+            if new:
+                await self._transaction.write(kind, new)
+            for columns, some in changed:
+                await self._transaction.change(kind, columns, some)
 
-    @staticmethod
-    def _sorted(rows: dict[Key, Any]) -> Sequence[Any]:
-        # One lock order for all workers: two that touch the same rows wait for each other instead of deadlocking.
-        return [rows[key] for key in sorted(rows)]
+    def settled(self) -> None:
+        """What was flushed has been committed."""
+        for kind, keys in self._removed.items():
+            self._kept.settle(kind, dict.fromkeys(keys))
+        for kind, rows in self._written.items():
+            self._kept.settle(kind, rows)
+
+
+def _apart(rows: dict[Key, Any], before: dict[Key, Any]) -> tuple[list[Any], list[tuple[tuple[str, ...], list[Any]]]]:
+    """Rows that were not there (as far as was read), and rows by the columns in which they changed."""
+    new: list[Any] = []
+    by_mask: dict[tuple[bool, ...], list[Any]] = {}
+    # One lock order for all workers: two that touch the same rows wait for each other instead of deadlocking.
+    for key in sorted(rows):
+        row, old = rows[key], before[key]
+        if old is None:
+            new.append(row)
+            continue
+        mask = tuple(map(ne, old, row))
+        if True in mask:
+            by_mask.setdefault(mask, []).append(row)
+    if len(by_mask) > MASKS_AT_MOST:
+        every = sorted(row for some in by_mask.values() for row in some)
+        by_mask = {tuple(map(any, zip(*by_mask, strict=True))): every}
+    return new, [(tuple(compress(type(some[0])._fields, mask)), some) for mask, some in by_mask.items()]

@@ -104,6 +104,9 @@ class Transaction(Protocol):
     async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
         """These rows are there, replacing any with the same key; at most one row a key may be given."""
 
+    async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
+        """The rows with the keys of these have their values in these columns; OwnFault when one is not there."""
+
     async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
         """No row has any of these keys."""
 

@@ -26,11 +26,11 @@ import structlog
 from broker.decision import Decision
 from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
 from broker.errors import Fenced, Held, OwnFault, PeerFault, Unstorable, WorldFault
-from broker.facts import Facts
+from broker.facts import Facts, Kept
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
 from broker.rules.identity import derived_id
 from broker.rules.reasons import reason_of
-from broker.service import Context, Handler, Service, Timer
+from broker.service import Context, Handler, Keep, Service, Timer
 from broker.tables import SetAside
 from broker.topics import SHARED, Topics, sender_of
 from schemas.codec import Undecodable, decode, encode
@@ -114,6 +114,13 @@ class Worker:
         self._room = asyncio.Event()
         self._allowed = {(name, kind) for kind in service.hears for name in topics.names(kind)}
         self._lease_ms = int(self.limits.lease_seconds * 1000)
+        self._kept = Kept({keep.row: self._worth_keeping(keep) for keep in service.keeps})
+
+    def _worth_keeping(self, keep: Keep) -> Callable[[Any], bool]:
+        if not keep.by:
+            return keep.lasting
+        place, of_exchange, shard = keep.row._fields.index(keep.by), self._topics.of_exchange, self.shard
+        return lambda row: keep.lasting(row) and of_exchange(row[place]) == shard
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,6 +153,7 @@ class Worker:
         self._positions = {source: claim.positions.get(source, Position(0, {})) for source in wanted}
         self._waiting.clear()
         self._published.clear()
+        self._kept.forget()
         await self._log.start({source: position.next_offset for source, position in self._positions.items()})
         # What an earlier owner committed is said before anything new is heard: rule 2.
         for batch, body in claim.outbox:
@@ -295,7 +303,7 @@ class Worker:
         unstorable: bool,
     ) -> Mapping[str, int]:
         async with self._store.transaction() as transaction:
-            facts = Facts(transaction)
+            facts = Facts(transaction, self._kept)
             if unstorable:
                 for record, _ in fresh:
                     self._set_aside(record, "UNSTORABLE", "the database refuses a value of it", facts, now, said)
@@ -317,6 +325,7 @@ class Worker:
             await transaction.advance(advance)
             # A crash from here to the end of the commit leaves all of the batch or nothing of it.
             self._reached("before_commit")
+        facts.settled()
         return outcomes
 
     async def _hold(self, now: int) -> None:

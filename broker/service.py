@@ -71,16 +71,31 @@ class Timer(NamedTuple):
     say: Callable[[Any, int], Message]
 
 
+class Keep(NamedTuple):
+    """Rows that only the shard of their `by` column (an exchange id or a lane's institution) ever writes, so that it
+    need not read again what it committed itself.
+
+    row: the table. lasting: whether a row in this state will be wanted again. by: empty when every message that
+    writes the table comes to the row's shard.
+    """
+
+    row: type[Any]
+    lasting: Callable[[Any], bool]
+    by: str = ""
+
+
 class Service(NamedTuple):
     """A participant: its name, what it hears, and the times it watches.
 
     batch_messages: most messages in one transaction, for services whose messages hold many things.
+    keeps: rows that are its own shard's alone.
     """
 
     name: str
     handlers: tuple[Handler, ...]
     timers: tuple[Timer, ...] = ()
     batch_messages: int = 5000
+    keeps: tuple[Keep, ...] = ()
 
     @property
     def hears(self) -> tuple[type[Any], ...]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from schemas.codec import KEY, TOPIC
-from schemas.records import Message
+from schemas.records import CheckpointDue, Message
 
 SHARED = "shared"
 DAY_MS = 86_400_000
@@ -81,15 +81,21 @@ class Topics:
         kind = type(message)
         key: str = getattr(message, KEY[kind])
         topic = TOPIC[kind]
-        if self._internal[kind] and KEY[kind] == "lane":
-            return Destination(topic, int(key) % self.partitions, key.encode())
+        if self._internal[kind] and (KEY[kind] == "lane" or kind is CheckpointDue):
+            # What is about a log comes to the shard that writes it.
+            lane = key if KEY[kind] == "lane" else lane_of(key)
+            return Destination(topic, int(lane) % self.partitions, key.encode())
         if self._internal[kind]:
-            whole = KEY[kind] == "exchange_id"
-            return Destination(topic, partition_of(key[:-KIND_DIGITS] if whole else key, self.partitions), key.encode())
+            partition = self.of_exchange(key) if KEY[kind] == "exchange_id" else partition_of(key, self.partitions)
+            return Destination(topic, partition, key.encode())
         institution = getattr(message, topic[topic.index("{") + 1 : topic.index("}")])
         owner = self.owner(institution)
         name = topic[: topic.index("{")] + owner + topic[topic.index("}") + 1 :]
         return Destination(name, partition_of(institution, self.partitions) if owner == SHARED else 0, key.encode())
+
+    def of_exchange(self, name: str) -> int:
+        """The partition, and so the shard, of everything about an exchange."""
+        return partition_of(name[:-KIND_DIGITS], self.partitions)
 
     def names(self, kind: type[Any]) -> tuple[str, ...]:
         """All topics a message type may lie on."""

@@ -23,7 +23,7 @@ from broker.rules.fields import echoed, errors_in
 from broker.rules.identity import derived_id, exchange_id, serial_number, split_exchange_id
 from broker.rules.reasons import SUCCESS, field_error, reason_of
 from broker.rules.records import record_of
-from broker.service import Context, Service, Timer, on
+from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import CodeBinding, Exchange, Inquiry, Institution, SerialCounter, Suspension
 from schemas.codec import decode, encode
 from schemas.records import (
@@ -492,4 +492,5 @@ SERVICE = Service(
         on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed, submit_records),
     ),
     (Timer(Exchange, "deadline_at", tuple(exchange.OPEN), say_deadline_passed),),
+    keeps=(Keep(Exchange, lambda row: row.state in exchange.OPEN, by="exchange_id"),),
 )

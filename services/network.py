@@ -26,7 +26,7 @@ from broker.rules.permission_list import Question
 from broker.rules.permits import Verifier, opened
 from broker.rules.records import record_of
 from broker.rules.signing import sign_batch
-from broker.service import Context, Service, Timer, on
+from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import (
     Acquisition,
     Institution,
@@ -68,6 +68,7 @@ NAME = "network"
 NETWORK_CODE = "0000000000000000"  # the network's own place among institutions (assumption)
 ACQUISITION_LIFE_MS = 86_400_000
 BY_PERSON = ("internal_id",)
+GOING_ON = frozenset({"ISSUED", "USED"})
 DOWN = frozenset({"DOWN", "MAINTENANCE", "STARTING"})
 
 
@@ -105,6 +106,7 @@ class Network:
                 Timer(NetworkExchange, "expires_at", ("ISSUED",), say_deadline_passed),
                 Timer(Acquisition, "expires_at", (), say_acquisition_deadline),
             ),
+            keeps=(Keep(NetworkExchange, lambda row: row.state in GOING_ON),),
         )
 
     # ── permits ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from broker.decision import Decision
 from broker.facts import Facts
 from broker.rules import merkle
 from broker.rules.leaves import leaf_of, origin_of_log
-from broker.service import Context, Service, Timer, on
+from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from schemas.records import CheckpointDue, Message, RecordEntry, RecordsSubmitted
 
@@ -104,6 +104,11 @@ def say_checkpoint_due(row: LogHead, now: int) -> Message:
     return CheckpointDue(row.institution_code, row.size)
 
 
+def always(_: object) -> bool:
+    """Heads of logs and pairs are wanted as long as the log grows."""
+    return True
+
+
 def service(sign: Sign) -> Service:
     """The declaration; `sign` signs with the institution's own key."""
 
@@ -125,4 +130,5 @@ def service(sign: Sign) -> Service:
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due),),
         batch_messages=25,
+        keeps=(Keep(LogHead, always), Keep(PairHead, always)),
     )

@@ -225,6 +225,7 @@ class MemoryTransaction:
         self._store = store
         self._weather = weather
         self._writes: list[tuple[type[Any], Sequence[Any], Sequence[tuple[Any, ...]]]] = []
+        self._changes: list[tuple[type[Any], tuple[str, ...], Sequence[Any]]] = []
         self._advance: Advance | None = None
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -246,6 +247,14 @@ class MemoryTransaction:
         if len(set(keys)) != len(keys):
             raise OwnFault(f"{kind.__name__}: one statement writes the same key twice")
         self._writes.append((kind, list(rows), ()))
+
+    async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
+        """See `Transaction.change`."""
+        await self._weather("write")
+        table, key_of = self._store.tables[kind], KEY_OF[kind]
+        if any(key_of(row) not in table for row in rows):
+            raise OwnFault(f"{kind.__name__}: a row to be changed is not there")
+        self._changes.append((kind, tuple(columns), list(rows)))
 
     async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
         """See `Transaction.remove`."""
@@ -271,6 +280,10 @@ class MemoryTransaction:
             for key in keys:
                 self._store.drop(kind, key)
             self._store.put(rows)
+        for kind, columns, rows in self._changes:
+            table, key_of = self._store.tables[kind], KEY_OF[kind]
+            for row in rows:
+                self._store.put([table[key_of(row)]._replace(**{name: getattr(row, name) for name in columns})])
         if self._advance is not None:
             advance = self._advance
             state = self._store.shards[advance.service, advance.shard]

@@ -12,7 +12,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -30,6 +31,13 @@ IDLE_SECONDS = 5  # no owner thinks so long inside a transaction: one that stand
 EMPTY_COLUMNS: tuple[list[Any], ...] = ([], [], [], [])
 
 
+class Changing(NamedTuple):
+    """An update of some columns; values: what of a row it takes, keys first."""
+
+    statement: str
+    values: Callable[[Any], tuple[Any, ...]]
+
+
 class Statements:
     """The four statements a table needs, built from its description."""
 
@@ -44,6 +52,8 @@ class Statements:
             f"insert into {table.name} ({columns}) select * from unnest({arrays}) "  # noqa: S608 - our own names
             f"on conflict ({', '.join(table.key)}) {on_conflict}"
         )
+        self._table = table
+        self._changes: dict[tuple[str, ...], Changing] = {}
         self.rows = self._by_keys(table, table.key, columns)
         self.find = {lookup: self._by_keys(table, lookup, columns) for lookup in table.lookups}
         self.remove = f"delete from {table.name} where ctid = any(array({self._by_keys(table, table.key, 'ctid')}))"  # noqa: S608
@@ -55,6 +65,26 @@ class Statements:
             for of_state in (False, True)
             if kind == "bigint"
         }
+
+    def change(self, columns: tuple[str, ...]) -> Changing:
+        """The statement that sets these columns of rows given by their keys, and the values of a row that it takes."""
+        found = self._changes.get(columns)
+        if found is None:
+            found = self._changes[columns] = self._changing(columns)
+        return found
+
+    def _changing(self, columns: tuple[str, ...]) -> Changing:
+        table = self._table
+        taken = [table.columns.index(name) for name in (*table.key, *columns)]
+        arrays = ", ".join(f"${n}::{table.types[place]}[]" for n, place in enumerate(taken, 1))
+        names = ", ".join(f"c{n}" for n in range(len(taken)))
+        match = " and ".join(f"old.{name} = new.c{n}" for n, name in enumerate(table.key))
+        values = ", ".join(f"{name} = new.c{n}" for n, name in enumerate(columns, len(table.key)))
+        statement = (
+            f"update {table.name} as old set {values} "  # noqa: S608 - our own names
+            f"from unnest({arrays}) as new({names}) where {match}"
+        )
+        return Changing(statement, itemgetter(*taken))
 
     @staticmethod
     def _by_keys(table: Table, names: tuple[str, ...], columns: str) -> str:
@@ -284,6 +314,14 @@ class PostgresTransaction:
     async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
         """See `Transaction.write`."""
         await self._connection.execute(STATEMENTS[kind].write, *_columns(rows))
+        self._reached("after_write")
+
+    async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
+        """See `Transaction.change`."""
+        changing = STATEMENTS[kind].change(tuple(columns))
+        done = await self._connection.execute(changing.statement, *_columns(list(map(changing.values, rows))))
+        if done != f"UPDATE {len(rows)}":
+            raise OwnFault(f"{TABLE_OF[kind].name}: {len(rows)} rows were to be changed, PostgreSQL says {done}")
         self._reached("after_write")
 
     async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:

@@ -120,6 +120,33 @@ async def test_the_same_key_twice_in_one_statement_is_our_fault(store: Store) ->
     assert await rows(store, SerialCounter, (A,)) == []
 
 
+async def test_a_change_touches_only_its_columns(store: Store) -> None:
+    """Rows are found by their keys, several at once; what else was given of them is not taken."""
+    one, two = binding(A, "c1", "n1"), binding(A, "c2", "n2")
+    await put(store, one, two, binding(B, "c1", "n3"))
+
+    async with store.transaction() as transaction:
+        given = [row._replace(valid_to=9, integrated_number="other") for row in (one, two)]
+        await transaction.change(CodeBinding, ("valid_to",), given)
+
+    found = await rows(store, CodeBinding, (A, "c1"), (A, "c2"), (B, "c1"))
+    assert found == [one._replace(valid_to=9), two._replace(valid_to=9), binding(B, "c1", "n3")]
+
+
+async def test_a_change_of_what_is_not_there_is_our_fault(store: Store) -> None:
+    """Nothing of the transaction is left then: a row that somebody took away is noticed."""
+    await put(store, SerialCounter(A, 1))
+
+    async def change_both() -> None:
+        async with store.transaction() as transaction:
+            await transaction.change(SerialCounter, ("last",), [SerialCounter(A, 2), SerialCounter(B, 2)])
+
+    with pytest.raises(OwnFault):
+        await change_both()
+
+    assert await rows(store, SerialCounter, (A,), (B,)) == [SerialCounter(A, 1)]
+
+
 async def test_removed_rows_are_gone(store: Store) -> None:
     """Removing takes rows with the keys given and no others; missing ones do not matter."""
     await put(store, NetworkCode(A, "c1", "p", 1, 0), NetworkCode(A, "c2", "p", 1, 0))

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from broker import facts as module
 from broker.adapters.memory import MemoryStore
 from broker.decision import Decision
 from broker.errors import OwnFault
-from broker.facts import Facts
+from broker.facts import Facts, Kept
 from broker.tables import CodeBinding, SerialCounter
 
 A, B = "1" * 16, "2" * 16
@@ -28,6 +29,7 @@ class Counting:
     def __init__(self, store: MemoryStore, inner: Any) -> None:
         self.inner = inner
         self.reads: list[Sequence[Any]] = []
+        self.changes: list[tuple[tuple[str, ...], int]] = []
 
     async def rows(self, kind: type[Any], keys: Sequence[Any]) -> list[Any]:
         """Passed on."""
@@ -44,6 +46,11 @@ class Counting:
     async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
         """Passed on."""
         await self.inner.write(kind, rows)
+
+    async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
+        """Passed on."""
+        self.changes.append((tuple(columns), len(rows)))
+        await self.inner.change(kind, columns, rows)
 
     async def remove(self, kind: type[Any], keys: Sequence[Any]) -> None:
         """Passed on."""
@@ -123,3 +130,82 @@ async def test_the_last_state_is_written() -> None:
 
     assert list(store.tables[SerialCounter].values()) == [SerialCounter(A, 2)]
     assert list(store.tables[CodeBinding].values()) == [binding("back", "n2")]
+
+
+async def test_a_loaded_row_is_written_in_its_changed_columns() -> None:
+    """New rows whole, others column by column, unchanged ones not at all; too many patterns become one."""
+    store = MemoryStore()
+    store.put([binding(f"c{n}") for n in range(9)])
+    async with store.transaction() as inner:
+        transaction = Counting(store, inner)
+        facts = Facts(transaction)
+        await facts.load(CodeBinding, [(A, f"c{n}") for n in range(9)])
+        changed = [binding("c0")._replace(valid_to=7), binding("c1", "n2"), binding("c2"), binding("new")]
+        facts.absorb(Decision("", (), tuple(changed)))
+        await facts.flush()
+
+    assert transaction.changes == [(("valid_to",), 1), (("integrated_number",), 1)]
+    assert [store.tables[CodeBinding][A, row.linkage_code] for row in changed] == changed
+
+
+async def test_many_patterns_of_change_become_one_statement() -> None:
+    """The number of statements a batch needs is bounded, whatever its messages change."""
+    store = MemoryStore()
+    fields = CodeBinding._fields[2:]
+    store.put([binding(name) for name in fields])
+    changed = [binding(name)._replace(**{name: "9" if name in fields[:1] + fields[4:] else 9}) for name in fields]
+    async with store.transaction() as inner:
+        transaction = Counting(store, inner)
+        facts = Facts(transaction)
+        await facts.load(CodeBinding, [(A, name) for name in fields])
+        facts.absorb(Decision("", (), tuple(changed)))
+        await facts.flush()
+
+    assert transaction.changes == [(fields, len(fields))]
+    assert [store.tables[CodeBinding][A, name] for name in fields] == changed
+
+
+async def test_rows_of_ones_own_are_not_read_again() -> None:
+    """What a shard committed it knows; rows that were not worth keeping are read."""
+    store = MemoryStore()
+    kept = Kept({SerialCounter: lambda row: row.last < 10})
+    async with store.transaction() as transaction:
+        facts = Facts(transaction, kept)
+        facts.absorb(Decision("", (), (SerialCounter(A, 1), SerialCounter(B, 10))))
+        await facts.flush()
+    facts.settled()
+
+    async with store.transaction() as inner:
+        counting = Counting(store, inner)
+        second = Facts(counting, kept)
+        await second.load(SerialCounter, [(A,), (B,)])
+
+        assert counting.reads == [[(B,)]]
+        assert (second.get(SerialCounter, A), second.get(SerialCounter, B)) == (
+            SerialCounter(A, 1),
+            SerialCounter(B, 10),
+        )
+
+
+async def test_what_was_not_committed_is_not_kept() -> None:
+    """Only a settled batch is remembered, and nothing at all after the shard was claimed again."""
+    kept = Kept({SerialCounter: lambda _: True})
+    async with MemoryStore().transaction() as transaction:
+        facts = Facts(transaction, kept)
+        facts.absorb(Decision("", (), (SerialCounter(A, 1),)))
+        await facts.flush()
+    before = dict(kept.of(SerialCounter))
+    facts.settled()
+    settled = dict(kept.of(SerialCounter))
+    kept.forget()
+
+    assert (before, settled, kept.of(SerialCounter)) == ({}, {(A,): SerialCounter(A, 1)}, {})
+
+
+async def test_what_is_kept_is_bounded() -> None:
+    """The oldest rows go first."""
+    kept = Kept({SerialCounter: lambda _: True})
+
+    kept.settle(SerialCounter, {(str(n),): SerialCounter(str(n), n) for n in range(module.KEPT_ROWS + 5)})
+
+    assert (len(kept.of(SerialCounter)), next(iter(kept.of(SerialCounter)))) == (module.KEPT_ROWS, ("5",))
