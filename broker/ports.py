@@ -110,6 +110,9 @@ class Transaction(Protocol):
     async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
         """No row has any of these keys."""
 
+    async def alone(self, name: str) -> None:
+        """Until this transaction ends, no other that asks for the same name goes on."""
+
     async def advance(self, advance: Advance) -> None:
         """Positions, outbox and batch number are those given; Fenced when the epoch is no longer the shard's."""
 

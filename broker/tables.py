@@ -302,6 +302,68 @@ class Checkpoint(NamedTuple):
     signed_at: int
 
 
+# ── staff ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StaffAccount(NamedTuple):
+    """One member of staff at one institution. person_reference: the same for all accounts of one person, or empty.
+
+    state: ACTIVE or DISABLED. Written by the desk (`services.staff`), as all of staff's rows.
+    """
+
+    institution_code: str
+    account_id: str
+    name: str
+    person_reference: str
+    state: str
+    created_at: int
+    created_by: str
+
+
+class StaffSecret(NamedTuple):
+    """What an account logs in with, and how often in a row that failed. password_hash: argon2id, encoded."""
+
+    institution_code: str
+    account_id: str
+    password_hash: str
+    failures: int
+    locked_until: int
+
+
+class StaffRight(NamedTuple):
+    """A duty an account has, for one kind of information or, with `*`, for all."""
+
+    institution_code: str
+    account_id: str
+    duty: str
+    spi_name_code: str
+    granted_at: int
+    granted_by: str
+
+
+class StaffSession(NamedTuple):
+    """A session: the digests of the token that is good now and of the client it was given to. ended_at 0: open."""
+
+    session_id: str
+    institution_code: str
+    account_id: str
+    token_digest: bytes
+    client_digest: bytes
+    created_at: int
+    used_at: int
+    ended_at: int
+    ended_because: str
+
+
+class StaffAct(NamedTuple):
+    """Who set something up, so that somebody else confirms it. subject: integrated number and kind of a copy."""
+
+    institution_code: str
+    subject: str
+    account_id: str
+    acted_at: int
+
+
 # ── resident register (J-LIS), outside intermediate server and network ───────────────────────────────────────────
 
 
@@ -389,8 +451,18 @@ TABLES: tuple[Table, ...] = (
     Table("provisions", Provision, ("permit_id",), (("exchange_id",),)),
     Table("log_heads", LogHead, ("institution_code",)),
     Table("pair_heads", PairHead, ("institution_code", "counterpart")),
-    Table("log_records", LogRecord, ("institution_code", "sequence")),
+    Table("log_records", LogRecord, ("institution_code", "sequence"), (("exchange_id",),)),
     Table("checkpoints", Checkpoint, ("institution_code", "size")),
+    Table("staff_accounts", StaffAccount, ("institution_code", "account_id"), (("institution_code",),)),
+    Table("staff_secrets", StaffSecret, ("institution_code", "account_id"), tenant=""),
+    Table(
+        "staff_rights",
+        StaffRight,
+        ("institution_code", "account_id", "duty", "spi_name_code"),
+        (("institution_code",), ("institution_code", "account_id")),
+    ),
+    Table("staff_sessions", StaffSession, ("session_id",), (("institution_code", "account_id"),), tenant=""),
+    Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset"), tenant=""),
 )

@@ -1294,6 +1294,53 @@ def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]
     return record._asdict()
 
 
+class OperationRecorded(NamedTuple):
+    """What one member of staff did, looked at or was refused (中間サーバー function 9): a leaf of the institution's log of records.
+
+    Fields:
+        lane: 0 to 7: which logs; a log keeps its lane.
+        operation_id: 32 hex digits, its own.
+        institution_code: Whose log: 16 digits.
+        account_id: Who, up to 20 characters; what was typed when there is no such account is not kept.
+        session_id: In which session: 32 hex digits, or empty.
+        operation: What, by its name in broker.rules.staff.
+        subject: About what: an exchange, an account, an integrated number and kind, or empty.
+        allowed: Whether it was allowed.
+        rule: Rule that refused, or empty.
+        operated_at: Milliseconds since 1970 UTC.
+    """
+
+    lane: str
+    operation_id: str
+    institution_code: str
+    account_id: str
+    session_id: str
+    operation: str
+    subject: str
+    allowed: bool
+    rule: str
+    operated_at: int
+
+
+def _read_operation_recorded(plain: Mapping[str, Any]) -> OperationRecorded:
+    return OperationRecorded(
+        plain["lane"],
+        plain["operation_id"],
+        plain["institution_code"],
+        plain["account_id"],
+        plain["session_id"],
+        plain["operation"],
+        plain["subject"],
+        plain["allowed"],
+        plain["rule"],
+        plain["operated_at"],
+    )
+
+
+def _write_operation_recorded(record: OperationRecorded) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class PermissionListDistributed(NamedTuple):
     """The network hands one version of the permission list to one institution.
 
@@ -1895,6 +1942,7 @@ Message = (
     | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
+    | OperationRecorded
     | PermissionListDistributed
     | Permit
     | PermitDeadlinePassed
@@ -1943,6 +1991,7 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    OperationRecorded,
     PermissionListDistributed,
     Permit,
     PermitDeadlinePassed,
@@ -2135,6 +2184,7 @@ CODERS: tuple[Any, ...] = (
         "code_management.linkage_code_revoked",
         "linkage_code",
     ),
+    (OperationRecorded, _read_operation_recorded, _write_operation_recorded, "operations.operation_recorded", "lane"),
     (
         PermissionListDistributed,
         _read_permission_list_distributed,

@@ -18,6 +18,7 @@ from services.cli import (
     machine,
     records,
     schemas,
+    staff,
     system,
     terminal,
     topics,
@@ -42,6 +43,10 @@ app.add_typer(inquiries.copies, name="copy")
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(records.app, name="records")
+app.command("login", epilog=example("chukan login --institution 9900123210600000 --account OP100"))(staff.login)
+app.command("logout", epilog=example("chukan logout"))(staff.logout)
+app.command("whoami", epilog=example("chukan whoami"))(staff.whoami)
+app.add_typer(staff.app, name="staff")
 app.add_typer(audit.app, name="audit")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -33,6 +33,7 @@ from broker.tables import TABLES
 from broker.topics import Topics
 from services import access
 from services.network import NETWORK_CODE
+from services.staff import demonstration
 from services.world import Plan, World
 
 DATABASE = "chukan"
@@ -137,6 +138,7 @@ class Installation:
         try:
             await self._clear_half_a_world(store)
             await create_world(store, world, progress)
+            await load_rows(store, demonstration.set_up(self.secrets, (NETWORK_CODE, *world.names), world.plan.at))
         finally:
             await store.close()
 

@@ -1,6 +1,7 @@
 """情報提供等記録管理 (assessment, system 4 function 5): the Merkle log of every institution's provision records.
 
-Hears RecordsSubmitted from inquiry, network and provision, CheckpointDue from its timer. Says nothing: it keeps.
+Hears RecordsSubmitted from inquiry, network and provision, OperationRecorded from staff's desk, CheckpointDue from its
+timer. Says nothing: it keeps.
 
 Always holds: a record is appended once, with its place in the log and in the sequence of its pair of institutions;
 every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashing, C2SP checkpoint).
@@ -11,15 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from broker.decision import Decision
+from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules import merkle
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.leaves import STAFF, leaf_of, origin_of_log
+from broker.rules.numbers import is_institution_code
 from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
-from schemas.records import CheckpointDue, Message, RecordEntry, RecordsSubmitted
+from broker.topics import lane_of
+from schemas.codec import encode
+from schemas.records import CheckpointDue, Message, OperationRecorded, RecordEntry, RecordsSubmitted
 
 NAME = "provision_log"
 CHECKPOINT_MS = 5000
+BY_EXCHANGE = ("exchange_id",)
 
 Sign = Callable[[str, str, int, bytes], str]
 """institution code, origin, size, root → signed note."""
@@ -94,6 +100,31 @@ def next_record(
     )
 
 
+async def load_operation(messages: Sequence[OperationRecorded], facts: Facts) -> None:
+    """Where the logs stand, and what of these is in them already."""
+    await facts.load(LogHead, [(m.institution_code,) for m in messages])
+    await facts.load(PairHead, [(m.institution_code, STAFF) for m in messages])
+    await facts.find(LogRecord, BY_EXCHANGE, [(m.operation_id,) for m in messages])
+
+
+def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
+    """What staff did is a leaf of the same log, once; staff are a counterpart with a sequence of their own."""
+    owner = message.institution_code
+    if not is_institution_code(owner) or message.lane != lane_of(owner):
+        raise PeerFault("FIELD_ILL_FORMED", "the lane is not that of an institution's log")
+    if facts.all(LogRecord, BY_EXCHANGE, message.operation_id):
+        return Decision("repeat")
+    head = facts.get(LogHead, owner) or LogHead(owner, 0, EMPTY, 0)
+    pair = facts.get(PairHead, owner, STAFF)
+    place, body = (pair.last if pair else 0) + 1, encode(message)
+    leaf = leaf_of(head.size, STAFF, place, body)
+    row = LogRecord(owner, head.size, STAFF, place, message.operation_id, STAFF, context.now, leaf, body)
+    frontier = merkle.append_all(frontier_of(head.frontier), [leaf])
+    due = head.checkpoint_due_at or context.now + CHECKPOINT_MS
+    grown = LogHead(owner, frontier.size, bytes_of(frontier), due)
+    return Decision("operation_recorded", (), (row, grown, PairHead(owner, STAFF, place)))
+
+
 async def load_checkpoint_due(messages: Sequence[CheckpointDue], facts: Facts) -> None:
     """Where the logs stand."""
     await facts.load(LogHead, [(m.institution_code,) for m in messages])
@@ -126,6 +157,7 @@ def service(sign: Sign) -> Service:
         NAME,
         (
             on(RecordsSubmitted, load_submitted, decide_submitted),
+            on(OperationRecorded, load_operation, decide_operation),
             on(CheckpointDue, load_checkpoint_due, decide_checkpoint_due),
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due),),

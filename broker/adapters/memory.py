@@ -147,12 +147,14 @@ class MemoryStore:
             one: defaultdict(dict) for one in LOOKUP_OF
         }
         self.shards: dict[tuple[str, int], _Shard] = defaultdict(_Shard)
+        self.locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._weather = weather
 
     def with_weather(self, weather: Weather) -> MemoryStore:
         """The same tables seen through other weather: one worker's connection."""
         other = MemoryStore(weather)
         other.tables, other.indexes, other.shards = self.tables, self.indexes, self.shards
+        other.locks = self.locks
         return other
 
     def put(self, rows: Iterable[Any]) -> None:
@@ -191,10 +193,13 @@ class MemoryStore:
         """See `Store.transaction`."""
         await self._weather("begin")
         transaction = MemoryTransaction(self, self._weather)
-        yield transaction
-        await self._weather("commit")
-        transaction.commit()
-        await self._weather("committed")
+        try:
+            yield transaction
+            await self._weather("commit")
+            transaction.commit()
+            await self._weather("committed")
+        finally:
+            transaction.let_go()
 
     async def due(
         self, kind: type[Any], column: str, states: tuple[str, ...], between: tuple[int, int], limit: int
@@ -227,6 +232,7 @@ class MemoryTransaction:
         self._writes: list[tuple[type[Any], Sequence[Any], Sequence[tuple[Any, ...]]]] = []
         self._changes: list[tuple[type[Any], tuple[str, ...], Sequence[Any]]] = []
         self._advance: Advance | None = None
+        self._held: list[str] = []
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.rows`."""
@@ -260,6 +266,16 @@ class MemoryTransaction:
         """See `Transaction.remove`."""
         await self._weather("write")
         self._writes.append((kind, (), list(keys)))
+
+    async def alone(self, name: str) -> None:
+        """See `Transaction.alone`."""
+        await self._store.locks[name].acquire()
+        self._held.append(name)
+
+    def let_go(self) -> None:
+        """Others may go on."""
+        while self._held:
+            self._store.locks[self._held.pop()].release()
 
     async def advance(self, advance: Advance) -> None:
         """See `Transaction.advance`."""

@@ -328,6 +328,10 @@ class PostgresTransaction:
         """See `Transaction.remove`."""
         await self._connection.execute(STATEMENTS[kind].remove, *_columns(keys))
 
+    async def alone(self, name: str) -> None:
+        """See `Transaction.alone`."""
+        await self._connection.execute(QUERIES["alone"], name)
+
     async def advance(self, advance: Advance) -> None:
         """See `Transaction.advance`."""
         held = await self._connection.fetchval(

@@ -129,3 +129,11 @@ select c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as 
                  from aclexplode(c.relacl) a where a.grantee <> c.relowner), '') as rights
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind in ('r', 'p') order by c.relname
+
+-- name: alone
+-- Wait until nobody else holds this name, and hold it until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1, 7264230003))
+
+-- name: operations_newest
+-- What an institution's staff did, newest first.
+select * from log_records where institution_code = $1 and party = 'STAFF' order by sequence desc limit $2

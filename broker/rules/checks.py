@@ -99,6 +99,9 @@ class Text(NamedTuple):
     data: bytes
 
 
+PARTIES = frozenset(Party)
+
+
 class History(NamedTuple):
     """What has happened, or all of it that concerns some exchanges. Messages are given as often as they were said.
 
@@ -113,6 +116,7 @@ class History(NamedTuple):
     bindings: Sequence[CodeBinding] = ()
     codes: Sequence[NetworkCode] = ()
     leaves: Sequence[Leaf] = ()
+    other_leaves: Sequence[LogRecord] = ()
     heads: Sequence[LogHead] = ()
     pair_heads: Sequence[PairHead] = ()
     checkpoints: Sequence[Checkpoint] = ()
@@ -124,10 +128,17 @@ class History(NamedTuple):
     texts: Sequence[Text] = ()
 
 
+def other_leaves(rows: Iterable[LogRecord]) -> tuple[LogRecord, ...]:
+    """Rows of logs that are no party's record of an exchange: they count in their log and say nothing of exchanges."""
+    return tuple(row for row in rows if row.party not in PARTIES)
+
+
 def leaves(rows: Iterable[LogRecord]) -> tuple[Leaf, ...]:
-    """Rows of logs with their bodies decoded; Undecodable for a body that is no record."""
+    """Rows of logs with their bodies decoded, those of other leaves left out; Undecodable for one that is no record."""
     found = []
     for row in rows:
+        if row.party not in PARTIES:
+            continue
         record = decode(row.body)
         assert isinstance(record, ProvisionRecorded)
         found.append(Leaf(row, record))
@@ -343,12 +354,16 @@ def _copies_behind(record: ProvisionRecorded, versions: Sequence[CopyRecord], as
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _every_row(history: History) -> list[LogRecord]:
+    return [leaf.row for leaf in history.leaves] + list(history.other_leaves)
+
+
 def logs_without_gaps(history: History) -> list[Violation]:
     """Each log counts its records from 0, each pair from 1, both without a gap, up to where the heads say."""
     name, found = "logs_without_gaps", []
     sequences: dict[str, list[int]] = defaultdict(list)
     pairs: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, _ in history.leaves:
+    for row in _every_row(history):
         sequences[row.institution_code].append(row.sequence)
         pairs[row.institution_code, row.counterpart].append(row.pair_sequence)
     sizes = {head.institution_code: head.size for head in history.heads}
@@ -366,10 +381,13 @@ def logs_without_gaps(history: History) -> list[Violation]:
 
 def leaves_cover_records(history: History) -> list[Violation]:
     """Each leaf is the hash of its record at its place, and the row names the record it holds."""
-    name, found = "leaves_cover_records", []
+    name = "leaves_cover_records"
+    found = [
+        Violation(name, f"{row.institution_code}/{row.sequence}", "the leaf is of something else")
+        for row in _every_row(history)
+        if leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) != row.leaf
+    ]
     for row, record in history.leaves:
-        if leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) != row.leaf:
-            found.append(Violation(name, f"{row.institution_code}/{row.sequence}", "the leaf is of something else"))
         told = (record.institution_code, record.exchange_id, record.party.value)
         if told != (row.institution_code, row.exchange_id, row.party):
             found.append(Violation(name, f"{row.institution_code}/{row.sequence}", "the row names another record"))
@@ -380,7 +398,7 @@ def checkpoints_match(history: History) -> list[Violation]:
     """Every checkpoint has its log's name and the root of the leaves below its size, so each continues the last."""
     name, found = "checkpoints_match", []
     hashes: dict[str, dict[int, bytes]] = defaultdict(dict)
-    for row, _ in history.leaves:
+    for row in _every_row(history):
         hashes[row.institution_code][row.sequence] = row.leaf
     for one in history.checkpoints:
         try:
@@ -538,8 +556,8 @@ class Watcher:
     def see(self, history: History) -> list[Violation]:
         """What of this cannot follow what was seen before."""
         found: list[Violation] = []
-        for row in history.exchanges:
-            self._step("exchange", row.exchange_id, row.state, REACHABLE, found)
+        for asked in history.exchanges:
+            self._step("exchange", asked.exchange_id, asked.state, REACHABLE, found)
         for network in history.network_exchanges:
             self._step("network", network.exchange_id, network.state, NETWORK_PATHS, found)
         for provision in history.provisions:
@@ -547,8 +565,8 @@ class Watcher:
         for answer in history.answers:
             key = (answer.inquirer_institution_code, answer.record_identification_number)
             self._keep("answer", key, answer, found)
-        for leaf in sorted(history.leaves, key=lambda leaf: leaf.row[:2]):
-            self._grow(leaf.row, found)
+        for row in sorted(_every_row(history), key=lambda row: row[:2]):
+            self._grow(row, found)
         for one in history.checkpoints:
             self._keep("checkpoint", (one.institution_code, one.size), one.note, found)
             self._compare(one, found)

@@ -1,7 +1,7 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 9xx staff.
 """
 
 from __future__ import annotations
@@ -164,6 +164,41 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # staff
+    "LOGIN_REFUSED": Reason("SIM-E901", "職員番号またはパスワードが違います", "the account or the password is wrong"),
+    "ACCOUNT_LOCKED": Reason(
+        "SIM-E902", "続けて失敗したため、しばらく認証できません", "shut out for a while after failures in a row"
+    ),
+    "NOT_SIGNED_IN": Reason(
+        "SIM-E903", "認証されていません。chukan login を先に行ってください", "not signed in; use chukan login first"
+    ),
+    "SESSION_EXPIRED": Reason("SIM-E904", "セッションの有効期限が切れました", "the session has expired"),
+    "SESSION_STOLEN": Reason(
+        "SIM-E905",
+        "使用済みの認証情報が使われました。盗用の疑いがあるため、この職員のすべてのセッションを終了しました",
+        "a used token came back or came from elsewhere: all sessions of the account were ended",
+    ),
+    "SESSION_ENDED": Reason("SIM-E906", "終了したセッションです", "the session was ended"),
+    "ACCOUNT_DISABLED": Reason("SIM-E907", "利用が停止されている職員です", "the account is disabled"),
+    "RIGHT_MISSING": Reason(
+        "SIM-E908", "この操作または情報を扱う権限がありません", "there is no right to this operation or kind"
+    ),
+    "SELF_GRANT": Reason("SIM-E909", "自分自身に権限を付与することはできません", "nobody grants a right to oneself"),
+    "DUTIES_CONFLICT": Reason(
+        "SIM-E910", "一人に兼ねさせられない職務です", "one person must not have these duties together"
+    ),
+    "ASKED_BY_SAME_PERSON": Reason(
+        "SIM-E911", "照会した職員は提供を確認できません", "whoever asked cannot confirm the answer"
+    ),
+    "SET_UP_BY_SAME_PERSON": Reason(
+        "SIM-E912", "自動応答不可を設定した職員は提供を確認できません", "whoever set the flag cannot confirm the answer"
+    ),
+    "ACCOUNT_UNKNOWN": Reason("SIM-E913", "登録されていない職員です", "there is no such account"),
+    "ACCOUNT_EXISTS": Reason("SIM-E914", "登録済みの職員です", "the account exists already"),
+    "PASSWORD_WEAK": Reason(
+        "SIM-E915", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
+    ),
+    "OTHER_INSTITUTION": Reason("SIM-E916", "他の機関の情報です", "it belongs to another institution"),
 }
 
 NO_REASON = Reason("", "", "")

@@ -14,10 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broker.rules import checkpoint, merkle
 from broker.rules.checks import Violation
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from schemas.codec import Undecodable, decode
-from schemas.records import ProvisionRecorded
 
 LEAVES = "leaves_cover_records"
 GAPS = "logs_without_gaps"
@@ -105,9 +104,10 @@ class LogAuditor:
             self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule})")
             return
         names = (row.institution_code, row.exchange_id, row.party)
-        if not isinstance(record, ProvisionRecorded):
+        names_of = NAMES_OF.get(type(record))
+        if names_of is None:
             self._say(LEAVES, place, f"{row.exchange_id}: a {type(record).__name__} is no record")
-        elif names != (record.institution_code, record.exchange_id, record.party.value):
+        elif names != names_of(record):
             self._say(LEAVES, place, f"{row.exchange_id}: the row names another record than it holds")
 
     # ── trees and signatures ─────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, TextIO, TypeVar, cast
 
@@ -12,8 +11,6 @@ import typer
 
 from broker import config as settings
 from broker import logs
-from broker.adapters.postgres import PostgresStore
-from broker.rules.numbers import is_institution_code
 from services.cli import terminal
 from services.running import Running, attach
 
@@ -50,15 +47,6 @@ def running(data_dir: Path | None) -> Running:
     """The running installation that is meant; a fault that says how to start one otherwise."""
     config = loaded(data_dir)
     return attach(config, directory_of(config), chosen=data_dir is not None)
-
-
-def store_for(system: Running, institution: str) -> AbstractAsyncContextManager[PostgresStore]:
-    """The tables as this institution may read them; as the installation's owner does when none is named."""
-    if not institution:
-        return system.store()
-    if not is_institution_code(institution):
-        raise typer.BadParameter("--institution: 機関コードは16桁の数字 / an institution code has 16 digits")
-    return system.store_of(institution)
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
