@@ -15,7 +15,11 @@ from typing import NamedTuple
 
 from broker.errors import OwnFault
 from broker.ports import Cause, Delivered, Outgoing
+from broker.rules.identity import derived_id
 from broker.topics import Destination, sender_of
+from schemas.codec import decode, encode, frame
+from schemas.records import BundledMessage, MessagesBundled
+from schemas.wire import Malformed, items_ahead
 
 CONTENT_TYPE = b"application/vnd.confluent.avro"
 TYPE_PREFIX = "jp.chukan."
@@ -24,6 +28,23 @@ ID_PLACE, CAUSE_PLACE = 3, 4  # among the headers of every message of ours
 # One outbox entry: lengths of topic and type, partition, length of key, id, lengths of trace and value; then those.
 _ENTRY = struct.Struct(">BBHH16sBI")
 _AT = struct.Struct(">Q")
+
+# Kinds that travel in bundles: those of every exchange that hold no linkage code (domain 4.6 rule 2).
+BUNDLED = frozenset(
+    {
+        "PermitRequested",
+        "PermitIssued",
+        "PermitRefused",
+        "InquiryReturned",
+        "ProvisionHeld",
+        "ProvisionAnswered",
+        "ProvisionReported",
+    }
+)
+BUNDLE = MessagesBundled.__name__
+BUNDLE_FRAME = frame(MessagesBundled)
+BUNDLE_MESSAGES = 200
+BUNDLE_BYTES = 131_072  # below the limit of a message, with room for what is around each entry
 
 
 class Said(NamedTuple):
@@ -84,6 +105,75 @@ def outgoing(said: Sequence[Said], source: str, batch: int, at: int) -> list[Out
             headers = (*headers, ("ce_time", iso_time(at)), ("ce_subject", key), ("content-type", CONTENT_TYPE))
         found.append(Outgoing(topic, partition, key, value, headers, at))
     return found
+
+
+def bundled(said: Sequence[Said]) -> list[Said]:
+    """What a batch says as it leaves: messages of one of these kinds for one partition become one record.
+
+    The order on every partition stays, since a topic has one kind. Done once, before the commit: what is said again
+    after a crash is what was committed.
+    """
+    found: list[Said] = []
+    waiting: dict[tuple[str, int], list[Said]] = {}
+    for one in said:
+        if one.type in BUNDLED:
+            waiting.setdefault(one.destination[:2], []).append(one)
+        else:
+            found.append(one)
+    for some in waiting.values():
+        found += _bundles(some)
+    return found
+
+
+def _bundles(said: Sequence[Said]) -> list[Said]:
+    found: list[Said] = []
+    first = size = 0
+    for place, one in enumerate(said):
+        if place > first and (place - first == BUNDLE_MESSAGES or size + len(one.value) > BUNDLE_BYTES):
+            found.append(_bundle(said[first:place]))
+            first, size = place, 0
+        size += len(one.value)
+    found.append(_bundle(said[first:]))
+    return found
+
+
+def _bundle(said: Sequence[Said]) -> Said:
+    if len(said) == 1:
+        return said[0]
+    entries = tuple(BundledMessage(bytes.fromhex(one.id), one.trace, one.value) for one in said)
+    head = said[0]
+    return Said(head.destination, BUNDLE, derived_id(head.id, BUNDLE, 0), b"", encode(MessagesBundled(entries)))
+
+
+def weight(record: Delivered) -> int:
+    """How many messages the record says it holds; reads no further."""
+    value = record.value or b""
+    if not value.startswith(BUNDLE_FRAME):
+        return 1
+    try:
+        return min(items_ahead(value, len(BUNDLE_FRAME))[0], BUNDLE_MESSAGES)
+    except (Malformed, IndexError):
+        return 1
+
+
+def messages_in(record: Delivered, origin: Origin, maximum_bytes: int) -> list[tuple[Delivered, Origin]]:
+    """The messages of a record, each with its own id and trace: itself, or those of the bundle it is.
+
+    Undecodable when the bundle is not whole. What an institution sends is never a bundle.
+    """
+    if not record.value or not record.value.startswith(BUNDLE_FRAME) or sender_of(record.topic):
+        return [(record, origin)]
+    bundle = decode(record.value, maximum_bytes)
+    assert isinstance(bundle, MessagesBundled)
+    topic, partition, offset, key, _, headers, at, _ = record
+    _, source, cause, _ = origin
+    return [
+        (
+            Delivered(topic, partition, offset, key, value, headers, at, place),
+            Origin(identity.hex(), source, cause, trace),
+        )
+        for place, (identity, trace, value) in enumerate(bundle.entries)
+    ]
 
 
 def origin_of(record: Delivered) -> Origin:

@@ -181,7 +181,9 @@ class Facts:
                 await self._transaction.remove(kind, list(keys))
         for kind, rows in self._written.items():
             new, changed = _apart(rows, self._before[kind])
-            if new:
+            if new and TABLE_OF[kind].born_once:
+                await self._transaction.add(kind, new)
+            elif new:
                 await self._transaction.write(kind, new)
             for columns, some in changed:
                 await self._transaction.change(kind, columns, some)

@@ -13,7 +13,10 @@ Source = tuple[str, int]  # topic, partition
 
 
 class Delivered(NamedTuple):
-    """One record as it came from Kafka. `at` is its timestamp in milliseconds since 1970 UTC."""
+    """One record as it came from Kafka, or one message of a bundle, which has its place in it.
+
+    at: the record's timestamp in milliseconds since 1970 UTC.
+    """
 
     topic: str
     partition: int
@@ -22,6 +25,7 @@ class Delivered(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     at: int
+    place: int = 0
 
 
 class Outgoing(NamedTuple):
@@ -103,6 +107,9 @@ class Transaction(Protocol):
 
     async def write(self, kind: type[Any], rows: Sequence[Any]) -> None:
         """These rows are there, replacing any with the same key; at most one row a key may be given."""
+
+    async def add(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """These rows are there and were not before; Unstorable when one of them was."""
 
     async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
         """The rows with the keys of these have their values in these columns; OwnFault when one is not there."""

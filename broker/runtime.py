@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from broker.decision import Decision
-from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
+from broker.envelope import Origin, Said, bundled, messages_in, origin_of, outgoing, pack, unpack, weight
 from broker.errors import Fenced, Held, OwnFault, PeerFault, Unstorable, WorldFault
 from broker.facts import Facts, Kept
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
@@ -37,6 +37,7 @@ from schemas.codec import Undecodable, decode, encode
 from schemas.records import FieldError, InquiryRejected, Message
 
 Read = tuple[Delivered, Origin]
+NOWHERE: frozenset[int] = frozenset()
 NEVER = Cause(-1, -1)
 TIMER_OVERLAP_MS = 30_000
 TIMER_LOOKS = 30
@@ -107,6 +108,7 @@ class Worker:
         self._epoch = 0
         self._batch = 0
         self._positions: dict[Source, Position] = {}
+        self._ahead: list[Delivered] = []  # fetched, and more messages than one transaction takes
         self._waiting: deque[tuple[int, list[Outgoing]]] = deque()
         self._published: list[int] = []
         self._looks: dict[Timer, deque[int]] = {}
@@ -153,6 +155,7 @@ class Worker:
         self._positions = {source: claim.positions.get(source, Position(0, {})) for source in wanted}
         self._waiting.clear()
         self._published.clear()
+        self._ahead.clear()
         self._kept.forget()
         await self._log.start({source: position.next_offset for source, position in self._positions.items()})
         # What an earlier owner committed is said before anything new is heard: rule 2.
@@ -200,9 +203,12 @@ class Worker:
                 self._room.clear()
                 await self._room.wait()
             most = min(self.limits.batch_messages, self.service.batch_messages)
-            records = await self._log.fetch(most, self.limits.wait_seconds)
-            if self.limits.linger_messages <= len(records) < most:
-                records += await self._more(most - len(records))
+            records, self._ahead = self._ahead, []
+            if not records:
+                records = await self._log.fetch(most, self.limits.wait_seconds)
+                if self.limits.linger_messages <= sum(map(weight, records)) < most:
+                    records += await self._more(most - len(records))
+            records, self._ahead = _within(records, most)
             now = self._clock.now_ms()
             if records:
                 await self.handle(records)
@@ -240,10 +246,11 @@ class Worker:
 
     # ── one batch ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def handle(self, records: Sequence[Delivered], *, unstorable: bool = False) -> None:
+    async def handle(self, records: Sequence[Delivered], *, unstorable: frozenset[int] = NOWHERE) -> None:
         """Decide on these records, in offset order within each partition, and commit their effects.
 
-        unstorable: the one record given has been found to hold what the database cannot, and is set aside.
+        unstorable: places in the one record given whose messages have been found to hold what the database cannot;
+        they are set aside.
         """
         now = self._clock.now_ms()
         self._reached("after_fetch")
@@ -251,9 +258,8 @@ class Worker:
         read = [(record, origin_of(record)) for record in records]
         fresh = [one for one in read if positions.is_fresh(*one)]
         published = tuple(self._published)
-        said: list[Said] = []
         try:
-            outcomes = await self._commit(fresh, positions, published, now, said, unstorable=unstorable)
+            said, outcomes = await self._commit(fresh, positions, published, now, unstorable)
         except WorldFault:
             raise
         except Unstorable:
@@ -265,7 +271,7 @@ class Worker:
             for part in (records[:middle], records[middle:]) if middle else ():
                 await self.handle(part)
             if not middle:
-                await self.handle(records, unstorable=True)
+                await self.handle(records, unstorable=await self._unstorable(fresh, now))
             return
         except Exception:
             # Another owner's commits may have fallen between our reads: Fenced then, and the fault is not ours.
@@ -298,18 +304,13 @@ class Worker:
         positions: _Positions,
         published: tuple[int, ...],
         now: int,
-        said: list[Said],
-        *,
-        unstorable: bool,
-    ) -> Mapping[str, int]:
+        unstorable: frozenset[int],
+    ) -> tuple[list[Said], Mapping[str, int]]:
+        decided: list[Said] = []
         async with self._store.transaction() as transaction:
             facts = Facts(transaction, self._kept)
-            if unstorable:
-                for record, _ in fresh:
-                    self._set_aside(record, "UNSTORABLE", "the database refuses a value of it", facts, now, said)
-                outcomes: Mapping[str, int] = {"set_aside": len(fresh)}
-            else:
-                outcomes = await self._decide(fresh, facts, now, said)
+            outcomes = await self._decide(self._opened(fresh, unstorable, facts, now, decided), facts, now, decided)
+            said = bundled(decided)
             self._reached("before_write")
             await facts.flush()
             advance = Advance(
@@ -326,7 +327,24 @@ class Worker:
             # A crash from here to the end of the commit leaves all of the batch or nothing of it.
             self._reached("before_commit")
         facts.settled()
-        return outcomes
+        return said, outcomes
+
+    async def _unstorable(self, fresh: Sequence[Read], now: int) -> frozenset[int]:
+        """Which messages of the one record the database refuses, each tried alone and undone; all, if none alone."""
+        opened = [one for read in fresh for one in messages_in(*read, self.limits.maximum_bytes)]
+        refused = set()
+        for one in opened if len(opened) > 1 else ():
+            try:
+                async with self._store.transaction() as transaction:
+                    facts, said = Facts(transaction, self._kept), list[Said]()
+                    await self._decide(self._opened([one], NOWHERE, facts, now, said), facts, now, said)
+                    await facts.flush()
+                    raise _Undone
+            except Unstorable:
+                refused.add(one[0].place)
+            except _Undone:
+                pass
+        return frozenset(refused or (record.place for record, _ in opened))
 
     async def _hold(self, now: int) -> None:
         """Change nothing but the lease; Fenced when the shard is another's."""
@@ -336,12 +354,48 @@ class Worker:
                 Advance(self.service.name, self.shard, self._epoch, self._batch, {}, b"", (), lease_until)
             )
 
-    async def _decide(self, read: Sequence[Read], facts: Facts, now: int, said: list[Said]) -> Mapping[str, int]:
+    def _opened(
+        self, read: Sequence[Read], unstorable: frozenset[int], facts: Facts, now: int, said: list[Said]
+    ) -> list[tuple[Message | None, Delivered, Origin]]:
+        """The messages in the order they are decided on; None for what is set aside here."""
+        found: list[tuple[Message | None, Delivered, Origin]] = []
+        for record, origin in sorted(read, key=_place):
+            try:
+                messages = messages_in(record, origin, self.limits.maximum_bytes)
+            except Undecodable as fault:
+                self._set_aside(record, fault.rule, str(fault), facts, now, said)
+                found.append((None, record, origin))
+                continue
+            for one, its_origin in messages:
+                if one.place in unstorable:
+                    self._set_aside(one, "UNSTORABLE", "the database refuses a value of it", facts, now, said)
+                    found.append((None, one, its_origin))
+                else:
+                    found.append((self._open(one, facts, now, said), one, its_origin))
+        return found
+
+    def _open(self, record: Delivered, facts: Facts, now: int, said: list[Said]) -> Message | None:
+        try:
+            message = decode(record.value, self.limits.maximum_bytes)
+            if (record.topic, type(message)) not in self._allowed:
+                raise PeerFault("WRONG_TOPIC", f"{type(message).__name__} does not belong on {record.topic}")
+        except (Undecodable, PeerFault) as fault:
+            self._set_aside(record, fault.rule, str(fault), facts, now, said)
+            return None
+        return message
+
+    async def _decide(
+        self,
+        opened: Sequence[tuple[Message | None, Delivered, Origin]],
+        facts: Facts,
+        now: int,
+        said: list[Said],
+    ) -> Mapping[str, int]:
         outcomes: dict[str, int] = {}
         run: list[tuple[Message, Delivered, Origin]] = []
-        for record, origin in sorted(read, key=_place):
-            message = self._open(record, facts, now, said, outcomes)
+        for message, record, origin in opened:
             if message is None:
+                outcomes["set_aside"] = outcomes.get("set_aside", 0) + 1
                 continue
             if run and type(run[0][0]) is not type(message):
                 await self._decide_run(run, facts, now, said, outcomes)
@@ -350,19 +404,6 @@ class Worker:
         if run:
             await self._decide_run(run, facts, now, said, outcomes)
         return outcomes
-
-    def _open(
-        self, record: Delivered, facts: Facts, now: int, said: list[Said], outcomes: dict[str, int]
-    ) -> Message | None:
-        try:
-            message = decode(record.value, self.limits.maximum_bytes)
-            if (record.topic, type(message)) not in self._allowed:
-                raise PeerFault("WRONG_TOPIC", f"{type(message).__name__} does not belong on {record.topic}")
-        except (Undecodable, PeerFault) as fault:
-            self._set_aside(record, fault.rule, str(fault), facts, now, said)
-            outcomes["set_aside"] = outcomes.get("set_aside", 0) + 1
-            return None
-        return message
 
     async def _decide_run(
         self,
@@ -400,7 +441,9 @@ class Worker:
     def _set_aside(self, record: Delivered, rule: str, reason: str, facts: Facts, now: int, said: list[Said]) -> None:
         """Keep what cannot be served, with the reason, and tell its sender when the topic names one."""
         body = self._protect(record.value or b"")
-        row = SetAside(self.service.name, record.topic, record.partition, record.offset, rule, reason, now, body)
+        row = SetAside(
+            self.service.name, record.topic, record.partition, record.offset, rule, reason, now, body, record.place
+        )
         facts.absorb(Decision("set_aside", write=(row,)))
         EVENT.warning(
             "message_set_aside",
@@ -445,6 +488,20 @@ class Worker:
             # Only what is out is behind us: had the publishing failed, the rows are looked for again.
             if len(rows) < self.limits.timer_rows:
                 looks.append(now)
+
+
+class _Undone(Exception):  # noqa: N818 - a trial's end, not an error
+    """Nothing of a trial transaction is to stay."""
+
+
+def _within(records: list[Delivered], most: int) -> tuple[list[Delivered], list[Delivered]]:
+    """As many records as hold at most so many messages, at least one, and the rest."""
+    count = 0
+    for place, record in enumerate(records):
+        count += weight(record)
+        if count > most and place:
+            return records[:place], records[place:]
+    return records, []
 
 
 class _Positions:

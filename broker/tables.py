@@ -388,6 +388,7 @@ class SetAside(NamedTuple):
     reason: str
     set_aside_at: int
     value: bytes
+    place: int  # in a bundle of messages; 0 for a record that is one message
 
 
 class Table(NamedTuple):
@@ -395,6 +396,7 @@ class Table(NamedTuple):
 
     tenant: the column that names the institution a row belongs to; empty for tables nobody outside may read.
     common: has no tenant, and every institution may read it: public knowledge without a person in it.
+    born_once: a new row's key is new by its making, and one shard alone writes it; it is added, not put in place.
     """
 
     name: str
@@ -403,6 +405,7 @@ class Table(NamedTuple):
     lookups: tuple[tuple[str, ...], ...] = ()
     tenant: str = "institution_code"
     common: bool = False
+    born_once: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -431,12 +434,18 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("code_requests", CodeRequest, ("institution_code", "request_id")),
     Table("serial_counters", SerialCounter, ("institution_code",)),
-    Table("inquiries", Inquiry, ("institution_code", "record_identification_number")),
-    Table("exchanges", Exchange, ("exchange_id",), (("institution_code", "record_identification_number"),)),
+    Table("inquiries", Inquiry, ("institution_code", "record_identification_number"), born_once=True),
+    Table(
+        "exchanges",
+        Exchange,
+        ("exchange_id",),
+        (("institution_code", "record_identification_number"),),
+        born_once=True,
+    ),
     Table("network_codes", NetworkCode, ("institution_code", "linkage_code"), (("internal_id",),), tenant=""),
     Table("resident_tokens", ResidentToken, ("resident_token",), tenant=""),
     Table("acquisitions", Acquisition, ("acquisition_number",), tenant=""),
-    Table("network_exchanges", NetworkExchange, ("exchange_id",), tenant=""),
+    Table("network_exchanges", NetworkExchange, ("exchange_id",), tenant="", born_once=True),
     Table(
         "copy_records",
         CopyRecord,
@@ -448,10 +457,10 @@ TABLES: tuple[Table, ...] = (
     Table(
         "kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant="", common=True
     ),
-    Table("provisions", Provision, ("permit_id",), (("exchange_id",),)),
+    Table("provisions", Provision, ("permit_id",), (("exchange_id",),), born_once=True),
     Table("log_heads", LogHead, ("institution_code",)),
     Table("pair_heads", PairHead, ("institution_code", "counterpart")),
-    Table("log_records", LogRecord, ("institution_code", "sequence"), (("exchange_id",),)),
+    Table("log_records", LogRecord, ("institution_code", "sequence"), (("exchange_id",),), born_once=True),
     Table("checkpoints", Checkpoint, ("institution_code", "size")),
     Table("staff_accounts", StaffAccount, ("institution_code", "account_id"), (("institution_code",),)),
     Table("staff_secrets", StaffSecret, ("institution_code", "account_id"), tenant=""),
@@ -464,7 +473,7 @@ TABLES: tuple[Table, ...] = (
     Table("staff_sessions", StaffSession, ("session_id",), (("institution_code", "account_id"),), tenant=""),
     Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
-    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset"), tenant=""),
+    Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )
 
 TABLE_OF: dict[type[Any], Table] = {table.row: table for table in TABLES}

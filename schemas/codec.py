@@ -100,6 +100,11 @@ def schema_id(message_type: type[Any]) -> int:
     return int.from_bytes(_WRITERS[message_type][0][1:], "big")
 
 
+def frame(message_type: type[Any]) -> bytes:
+    """The five bytes that every message of this type begins with today."""
+    return _WRITERS[message_type][0]
+
+
 _ENCODERS: dict[type[Any], tuple[bytes, Callable[[Any], bytes]]] = {
     kind: (_WRITERS[kind][0], cast(Callable[[Any], bytes], pair[0])) for kind, pair in GENERATED.items()
 }

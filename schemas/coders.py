@@ -1963,6 +1963,62 @@ def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked,
     return r.LinkageCodeRevoked(f0, f1, f2), p
 
 
+def encode_bundled_message(record: r.BundledMessage) -> bytes:
+    """The body of a BundledMessage."""
+    f0, f1, f2 = record
+    return b"".join((LENGTHS[len(f0)], f0, LENGTHS[len(f1)], f1, LENGTHS[len(f2)], f2))
+
+
+def decode_bundled_message(d: bytes, p: int) -> tuple[r.BundledMessage, int]:
+    """A BundledMessage and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e]
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.BundledMessage(f0, f1, f2), p
+
+
+def encode_messages_bundled(record: r.MessagesBundled) -> bytes:
+    """The body of a MessagesBundled."""
+    (f0,) = record
+    f0b = b"".join([encode_long(len(f0)), *[encode_bundled_message(one) for one in f0], END]) if f0 else END
+    return b"".join((f0b,))
+
+
+def decode_messages_bundled(d: bytes, p: int) -> tuple[r.MessagesBundled, int]:
+    """A MessagesBundled and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    f0l: list[r.BundledMessage] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            one, p = decode_bundled_message(d, p)
+            f0l.append(one)
+        c, p = items_ahead(d, p)
+    f0 = tuple(f0l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.MessagesBundled(f0), p
+
+
 def encode_operation_recorded(record: r.OperationRecorded) -> bytes:
     """The body of a OperationRecorded."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
@@ -3177,6 +3233,7 @@ CODERS = {
     r.InquiryWithdrawn: (encode_inquiry_withdrawn, decode_inquiry_withdrawn),
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
+    r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
     r.OperationRecorded: (encode_operation_recorded, decode_operation_recorded),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),

@@ -1294,6 +1294,54 @@ def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]
     return record._asdict()
 
 
+class BundledMessage(NamedTuple):
+    """One message with what its own headers would have said.
+
+    Fields:
+        id: Its id (ce_id), 16 bytes.
+        trace: Its traceparent; empty when it has none.
+        value: The message, framed.
+    """
+
+    id: bytes
+    trace: bytes
+    value: bytes
+
+
+def _read_bundled_message(plain: Mapping[str, Any]) -> BundledMessage:
+    return BundledMessage(
+        plain["id"],
+        plain["trace"],
+        plain["value"],
+    )
+
+
+def _write_bundled_message(record: BundledMessage) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class MessagesBundled(NamedTuple):
+    """Messages of one kind that one batch says to one partition of an internal topic, as one Kafka record. Only kinds that hold no linkage code travel so: no record may hold two codes of one person.
+
+    Fields:
+        entries: In the order they were decided.
+    """
+
+    entries: tuple[BundledMessage, ...]
+
+
+def _read_messages_bundled(plain: Mapping[str, Any]) -> MessagesBundled:
+    return MessagesBundled(
+        tuple([_read_bundled_message(one) for one in plain["entries"]]),
+    )
+
+
+def _write_messages_bundled(record: MessagesBundled) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["entries"] = [_write_bundled_message(one) for one in record.entries]
+    return plain
+
+
 class OperationRecorded(NamedTuple):
     """What one member of staff did, looked at or was refused (中間サーバー function 9): a leaf of the institution's log of records.
 
@@ -1942,6 +1990,7 @@ Message = (
     | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
+    | MessagesBundled
     | OperationRecorded
     | PermissionListDistributed
     | Permit
@@ -1991,6 +2040,7 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    MessagesBundled,
     OperationRecorded,
     PermissionListDistributed,
     Permit,
@@ -2184,6 +2234,7 @@ CODERS: tuple[Any, ...] = (
         "code_management.linkage_code_revoked",
         "linkage_code",
     ),
+    (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
     (OperationRecorded, _read_operation_recorded, _write_operation_recorded, "operations.operation_recorded", "lane"),
     (
         PermissionListDistributed,

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore, MemoryTransaction
 from broker.adapters.virtual_time import SeededRandomness, VirtualClock, VirtualTimeLoop, run_virtual
+from broker.envelope import messages_in, origin_of
 from broker.errors import Fenced, OwnFault, WorldFault
 from broker.keys import SEAL_INFO, Keys
 from broker.ports import Advance, Outgoing, Source
@@ -40,7 +41,7 @@ from broker.tables import (
     PairHead,
     Provision,
 )
-from broker.topics import Topics
+from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode, name_of
 from schemas.records import (
     HoldConfirmed,
@@ -396,10 +397,11 @@ class Country:
         """Every message of a kind on its topics, repeats included."""
         name = kind.__name__
         return [
-            decode(record.value)
+            decode(one.value)
             for topic in self.topics.names(kind)
             for record in self.broker.records(topic)
-            if record.value and name_of(record.value) == name
+            for one, _ in messages_in(record, origin_of(record), MAXIMUM_RECORD_BYTES)
+            if one.value and name_of(one.value) == name
         ]
 
     def rows(self, kind: type[Any]) -> list[Any]:

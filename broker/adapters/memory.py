@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Any
 
-from broker.errors import Fenced, Held, OwnFault, WorldFault
+from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
 from broker.facts import KEY_OF, LOOKUP_OF
 from broker.ports import Advance, Claim, Delivered, Log, Outgoing, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES
@@ -253,6 +253,13 @@ class MemoryTransaction:
         if len(set(keys)) != len(keys):
             raise OwnFault(f"{kind.__name__}: one statement writes the same key twice")
         self._writes.append((kind, list(rows), ()))
+
+    async def add(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """See `Transaction.add`."""
+        table, key_of = self._store.tables[kind], KEY_OF[kind]
+        if any(key_of(row) in table for row in rows):
+            raise Unstorable(f"{kind.__name__}: a row to be added is there already")
+        await self.write(kind, rows)
 
     async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
         """See `Transaction.change`."""

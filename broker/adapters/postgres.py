@@ -316,6 +316,16 @@ class PostgresTransaction:
         await self._connection.execute(STATEMENTS[kind].write, *_columns(rows))
         self._reached("after_write")
 
+    async def add(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """See `Transaction.add`. By COPY, which takes half the time of arrays."""
+        table = TABLE_OF[kind]
+        try:
+            await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
+        except (OverflowError, ValueError, TypeError) as error:
+            # Here, and only here, asyncpg lets its encoders' own exceptions through.
+            raise Unstorable(f"PostgreSQL was not asked: a value does not fit its column of {table.name}") from error
+        self._reached("after_write")
+
     async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
         """See `Transaction.change`."""
         changing = STATEMENTS[kind].change(tuple(columns))

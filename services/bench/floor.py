@@ -15,10 +15,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker.adapters.kafka import KafkaAccess, abandon, bounded
 from broker.embedded.admin import TopicSpec, ensure_topics
+from broker.envelope import BUNDLE
 from broker.rules.identity import exchange_id
 from broker.tables import TABLE_OF
 from broker.topics import Topics
-from schemas.codec import TYPES, name_of
+from schemas.codec import TYPES, decode, name_of
+from schemas.records import MessagesBundled
 from services.bench.drive import Driven, drive, watched
 from services.bench.floor_app import (
     KINDS,
@@ -67,10 +69,24 @@ async def _message(access: KafkaAccess, topics: Topics, name: str) -> tuple[byte
                 consumer.seek(source, max(0, end - SAMPLED))
             while not found:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [(one.value, tuple(one.headers)) for one in records if name_of(one.value) == name]
+                    found += [
+                        (value, tuple(one.headers))
+                        for one in records
+                        for value in alone(one.value)
+                        if name_of(value) == name
+                    ]
     finally:
         await abandon(consumer)
     return sorted(found, key=lambda one: len(one[0]))[len(found) // 2]
+
+
+def alone(value: bytes) -> list[bytes]:
+    """The messages of a record as the floor moves them: each in a record of its own."""
+    if name_of(value) != BUNDLE:
+        return [value]
+    bundle = decode(value)
+    assert isinstance(bundle, MessagesBundled)
+    return [entry.value for entry in bundle.entries]
 
 
 def compare(system: System, dsn: str, samples: Samples, count: int, tell: Tell) -> Driven:

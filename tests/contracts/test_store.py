@@ -10,7 +10,7 @@ import pytest
 
 from broker.adapters.memory import MemoryStore
 from broker.adapters.postgres import PostgresStore, connect_pool
-from broker.errors import Fenced, OwnFault, WorldFault
+from broker.errors import Fenced, OwnFault, Unstorable, WorldFault
 from broker.ports import Advance, Cause, Claim, Position, Store
 from broker.tables import (
     CodeBinding,
@@ -89,12 +89,12 @@ def record(sequence: int, exchange: str) -> LogRecord:
 
 async def test_what_is_written_is_read_as_it_was(store: Store) -> None:
     """Every type of column comes back as it went in: text, big numbers, truth values, any bytes."""
-    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"")
+    aside = SetAside("inquiry", "topic", 1, 2, "RULE", "理由 ' \\ \n \t", 3, b"", 5)
     await put(store, record(0, "x"))
     await put(store, aside)
 
     assert await rows(store, LogRecord, (A, 0)) == [record(0, "x")]
-    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2)) == [aside]
+    assert await rows(store, SetAside, ("inquiry", "topic", 1, 2, 5)) == [aside]
 
 
 async def test_missing_rows_are_left_out(store: Store) -> None:
@@ -119,6 +119,37 @@ async def test_the_same_key_twice_in_one_statement_is_our_fault(store: Store) ->
         await put(store, SerialCounter(A, 1), SerialCounter(A, 2))
 
     assert await rows(store, SerialCounter, (A,)) == []
+
+
+async def test_an_added_row_is_new(store: Store) -> None:
+    """Many at once, every type of column; a key that is there already is refused and nothing is added."""
+    async with store.transaction() as transaction:
+        await transaction.add(LogRecord, [record(0, "x"), record(1, "y")])
+
+    async def add_again() -> None:
+        async with store.transaction() as transaction:
+            await transaction.add(LogRecord, [record(2, "z"), record(1, "other")])
+
+    with pytest.raises(Unstorable):
+        await add_again()
+
+    assert await rows(store, LogRecord, *((A, n) for n in range(3))) == [record(0, "x"), record(1, "y")]
+
+
+@pytest.mark.parametrize("bad", [record(0, "a\x00b"), record(2**63, "x")], ids=["zero byte", "too large"])
+async def test_what_cannot_be_stored_is_not_added(postgres_dsn: str, bad: LogRecord) -> None:
+    """A value that PostgreSQL has no place for is told as such, also where many rows go at once."""
+    real = PostgresStore(await connect_pool(postgres_dsn, 1))
+
+    async def add() -> None:
+        async with real.transaction() as transaction:
+            await transaction.add(LogRecord, [record(1, "good"), bad])
+
+    with pytest.raises(Unstorable):
+        await add()
+
+    assert await rows(real, LogRecord, (A, 1)) == []
+    await real.close()
 
 
 async def test_a_change_touches_only_its_columns(store: Store) -> None:

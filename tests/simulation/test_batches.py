@@ -14,12 +14,12 @@ from simulation.scene import run_seed
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore
 from broker.adapters.virtual_time import VirtualClock, VirtualTimeLoop, run_virtual
-from broker.envelope import unpack
+from broker.envelope import Said, unpack
 from broker.ports import Delivered
 from broker.runtime import Limits, Worker
 from broker.topics import Topics
 from schemas.codec import decode
-from schemas.records import PermitIssued, RecordEntry, RecordsSubmitted
+from schemas.records import MessagesBundled, PermitIssued, RecordEntry, RecordsSubmitted
 
 AT_MS = START_MS + 60_000
 
@@ -77,14 +77,22 @@ def said_in(store: MemoryStore, name: str, shard: int) -> tuple[dict[str, Any], 
     lanes: dict[str, list[RecordEntry]] = defaultdict(list)
     for _, body in sorted(store.shards[name, shard].outbox.items()):
         for said in unpack(body)[0]:
-            message = decode(said.value)
-            if isinstance(message, RecordsSubmitted):
-                lanes[message.lane] += message.entries
-            elif isinstance(message, PermitIssued):
-                messages[said.id] = (said.destination, message._replace(permit_proof=b""))
-            else:
-                messages[said.id] = (said.destination, message)
+            for identity, message in one_by_one(said):
+                if isinstance(message, RecordsSubmitted):
+                    lanes[message.lane] += message.entries
+                elif isinstance(message, PermitIssued):
+                    messages[identity] = (said.destination[:2], message._replace(permit_proof=b""))
+                else:
+                    messages[identity] = (said.destination[:2], message)
     return messages, lanes
+
+
+def one_by_one(said: Said) -> list[tuple[str, Any]]:
+    """The messages with their ids, whether they travel alone or in a bundle."""
+    message = decode(said.value)
+    if isinstance(message, MessagesBundled):
+        return [(entry.id.hex(), decode(entry.value)) for entry in message.entries]
+    return [(said.id, message)]
 
 
 @pytest.mark.parametrize("seed", range(5000, 5004))

@@ -47,6 +47,10 @@ class Counting:
         """Passed on."""
         await self.inner.write(kind, rows)
 
+    async def add(self, kind: type[Any], rows: Sequence[Any]) -> None:
+        """Passed on."""
+        await self.inner.add(kind, rows)
+
     async def change(self, kind: type[Any], columns: Sequence[str], rows: Sequence[Any]) -> None:
         """Passed on."""
         self.changes.append((tuple(columns), len(rows)))
