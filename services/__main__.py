@@ -16,6 +16,7 @@ from services.cli import (
     inquiries,
     lists,
     machine,
+    management,
     records,
     schemas,
     staff,
@@ -47,6 +48,8 @@ app.command("login", epilog=example("chukan login --institution 9900123210600000
 app.command("logout", epilog=example("chukan logout"))(staff.logout)
 app.command("whoami", epilog=example("chukan whoami"))(staff.whoami)
 app.add_typer(staff.app, name="staff")
+app.add_typer(management.app, name="system")
+app.add_typer(management.nws, name="nws")
 app.add_typer(audit.app, name="audit")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -137,3 +137,7 @@ select pg_advisory_xact_lock(hashtextextended($1, 7264230003))
 -- name: operations_newest
 -- What an institution's staff did, newest first.
 select * from log_records where institution_code = $1 and party = 'STAFF' order by sequence desc limit $2
+
+-- name: batches_of
+-- An institution's batches of copies, newest first.
+select * from copy_batches where institution_code = $1 order by opened_at desc, batch_id limit $2

@@ -311,6 +311,34 @@ def test_staff_sign_in_and_are_held_to_their_institution(typed: Typed, tmp_path:
     assert {one["institution_code"] for one in own} == {code}
 
 
+def test_the_country_is_counted_and_a_linkage_suspended(typed: Typed) -> None:
+    """Both logs count the exchange; a suspended person is neither asked about nor answered for, until resumed; and a
+    batch says how far it is."""
+    resident = typed.resident()
+    at_home = ("--institution", resident.home, "--person", resident.home_number)
+    before = typed.json("nws", "statistics", "--by", "outcome")
+    typed.json("nws", "suspend", *at_home, "--reason", "模擬")
+    stopped = typed.ask("--resident", str(resident.number))
+    typed.json("nws", "resume", *at_home)
+    typed.json("nws", "resume", *at_home, code=1)
+    typed.json(
+        *("nws", "suspend", "--institution", resident.previous, "--person", resident.previous_number, "--reason", "x")
+    )
+    refused = typed.ask("--resident", str(resident.number))
+    typed.json("nws", "resume", "--institution", resident.previous, "--person", resident.previous_number)
+    answered = typed.ask("--resident", str(resident.number))
+    deadline = time.monotonic() + 20
+    while typed.json("nws", "statistics", "--by", "outcome")["count"] < before["count"] + 2:
+        assert time.monotonic() < deadline
+    own = typed.json("system", "statistics", "--institution", resident.home, "--by", "outcome")["rows"]
+
+    assert (stopped["outcome"], stopped["rule"]) == ("SUSPENDED", "PERSON_SUSPENDED_AT_INQUIRER")
+    assert (refused["outcome"], refused["rule"]) == ("SUSPENDED", "PERSON_SUSPENDED_AT_PROVIDER")
+    assert answered["outcome"] == "OK"
+    assert {"OK", "SUSPENDED"} <= {row["outcome"] for row in own}
+    assert typed.json("system", "batches", "--institution", resident.home)["batches"] == []
+
+
 def test_a_list_version_is_published_and_catches_up(typed: Typed) -> None:
     """What `list show` prints is what `list publish` reads; an institution left behind keeps its version until told."""
     late = typed.world.attached[0]
