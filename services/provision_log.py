@@ -10,6 +10,8 @@ every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import cast
 
 from broker.decision import Decision
 from broker.errors import PeerFault
@@ -21,7 +23,7 @@ from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from broker.topics import lane_of
 from schemas.codec import encode
-from schemas.records import CheckpointDue, Message, OperationRecorded, RecordEntry, RecordsSubmitted
+from schemas.records import CheckpointDue, Message, OperationRecorded, Party, RecordEntry, RecordsSubmitted
 
 NAME = "provision_log"
 CHECKPOINT_MS = 5000
@@ -107,22 +109,19 @@ async def load_operation(messages: Sequence[OperationRecorded], facts: Facts) ->
     await facts.find(LogRecord, BY_EXCHANGE, [(m.operation_id,) for m in messages])
 
 
-def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
-    """What staff did is a leaf of the same log, once; staff are a counterpart with a sequence of their own."""
+class StaffParty(StrEnum):
+    """As what staff stand in a log: beside the parties of exchanges."""
+
+    STAFF = STAFF
+
+
+def as_submitted(message: OperationRecorded) -> RecordsSubmitted:
+    """What staff did on its way to the end of the log, as records are; staff are a counterpart of their own."""
     owner = message.institution_code
     if not is_institution_code(owner) or message.lane != lane_of(owner):
         raise PeerFault("FIELD_ILL_FORMED", "the lane is not that of an institution's log")
-    if facts.all(LogRecord, BY_EXCHANGE, message.operation_id):
-        return Decision("repeat")
-    head = facts.get(LogHead, owner) or LogHead(owner, 0, EMPTY, 0)
-    pair = facts.get(PairHead, owner, STAFF)
-    place, body = (pair.last if pair else 0) + 1, encode(message)
-    leaf = leaf_of(head.size, STAFF, place, body)
-    row = LogRecord(owner, head.size, STAFF, place, message.operation_id, STAFF, context.now, leaf, body)
-    frontier = merkle.append_all(frontier_of(head.frontier), [leaf])
-    due = head.checkpoint_due_at or context.now + CHECKPOINT_MS
-    grown = LogHead(owner, frontier.size, bytes_of(frontier), due)
-    return Decision("operation_recorded", (), (row, grown, PairHead(owner, STAFF, place)))
+    party = cast(Party, StaffParty.STAFF)
+    return RecordsSubmitted(message.lane, (RecordEntry(owner, STAFF, message.operation_id, party, encode(message)),))
 
 
 async def load_checkpoint_due(messages: Sequence[CheckpointDue], facts: Facts) -> None:
@@ -142,6 +141,13 @@ def always(_: object) -> bool:
 
 def service(sign: Sign) -> Service:
     """The declaration; `sign` signs with the institution's own key."""
+
+    def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
+        """What staff did is a leaf of the same log, once."""
+        submitted = as_submitted(message)
+        if facts.all(LogRecord, BY_EXCHANGE, message.operation_id):
+            return Decision("repeat")
+        return decide_submitted(submitted, facts, context)._replace(outcome="operation_recorded")
 
     def decide_checkpoint_due(message: CheckpointDue, facts: Facts, context: Context) -> Decision:
         """Sign the log as it stands now; one signature covers everything since the last."""
