@@ -364,6 +364,20 @@ class StaffAct(NamedTuple):
     acted_at: int
 
 
+# ── portal ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PortalNotice(NamedTuple):
+    """お知らせ of an institution to a person, by the institution's own code. Written by the institution's staff."""
+
+    institution_code: str
+    notice_id: str
+    linkage_code: str
+    title: str
+    body: str
+    sent_at: int
+
+
 # ── resident register (J-LIS), outside intermediate server and network ───────────────────────────────────────────
 
 
@@ -472,6 +486,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("staff_sessions", StaffSession, ("session_id",), (("institution_code", "account_id"),), tenant=""),
     Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
+    Table("portal_notices", PortalNotice, ("institution_code", "notice_id"), (("institution_code", "linkage_code"),)),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )

@@ -17,6 +17,7 @@ from services.cli import (
     lists,
     machine,
     management,
+    portal,
     records,
     schemas,
     staff,
@@ -50,6 +51,7 @@ app.command("whoami", epilog=example("chukan whoami"))(staff.whoami)
 app.add_typer(staff.app, name="staff")
 app.add_typer(management.app, name="system")
 app.add_typer(management.nws, name="nws")
+app.add_typer(portal.app, name="portal")
 app.add_typer(audit.app, name="audit")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

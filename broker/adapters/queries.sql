@@ -141,3 +141,12 @@ select * from log_records where institution_code = $1 and party = 'STAFF' order 
 -- name: batches_of
 -- An institution's batches of copies, newest first.
 select * from copy_batches where institution_code = $1 order by opened_at desc, batch_id limit $2
+
+-- name: exchanges_of_code
+-- In which exchanges an institution was asked about, or asked about, the person behind one of its codes.
+select exchange_id from provisions where institution_code = $1 and linkage_code = $2
+union select exchange_id from exchanges where institution_code = $1 and linkage_code = $2
+
+-- name: records_of_network
+-- The network's own records of these exchanges.
+select * from log_records where institution_code = $1 and exchange_id = any($2::text[]) and party = 'NETWORK'

@@ -339,6 +339,39 @@ def test_the_country_is_counted_and_a_linkage_suspended(typed: Typed) -> None:
     assert typed.json("system", "batches", "--institution", resident.home)["batches"] == []
 
 
+def test_a_person_sees_their_own_affairs(typed: Typed) -> None:
+    """By the portal's code alone: the exchange, what the previous municipality holds, a notice; never a code, a number
+    or another person's; what is blocked from answers is not shown, and leaves no trace."""
+    resident, other = typed.resident(), typed.resident()
+    kind = typed.ask("--resident", str(resident.number))
+    typed.ask("--resident", str(other.number))
+    person = typed.json("portal", "open", "--institution", resident.home, "--person", resident.home_number)["person"]
+    again = typed.json("portal", "open", "--institution", resident.previous, "--person", resident.previous_number)
+    typed.json(
+        *("portal", "notify", "--institution", resident.previous, "--person", resident.previous_number),
+        *("--title", "接種のお知らせ", "--operator", "OP900"),
+    )
+    deadline = time.monotonic() + 20
+    while not (seen := typed.json("portal", "records", "--person", person)["records"]):
+        assert time.monotonic() < deadline
+    held = typed.json("portal", "self", "--person", person)["records"]
+    told = typed.json("portal", "notices", "--person", person)["notices"]
+    typed.json("copy", "flag", "--institution", resident.previous, "--person", resident.previous_number)
+    left = typed.json("portal", "self", "--person", person)["records"]
+
+    assert (again["person"], kind["outcome"]) == (person, "OK")
+    assert [one["outcome"] for one in seen] == ["OK"]
+    blocked = [one for one in held if one["spi_name_code"] == VACCINATION]
+    values = [item["value"] for one in blocked for item in one["items"]]
+    assert values == [item.value for item in typed.world.items_of(resident, VACCINATION)]
+    assert left == [one for one in held if one not in blocked]
+    assert [one["title"] for one in told] == ["接種のお知らせ"]
+    for shown in (seen, held, told):
+        assert not {resident.home_number, resident.previous_number, person} & set(json.dumps(shown).split('"'))
+    typed.run("portal", "open", "--institution", resident.home, "--person", "0" * 15, code=1)
+    assert typed.json("portal", "records", "--person", "0" * 64)["records"] == []
+
+
 def test_a_list_version_is_published_and_catches_up(typed: Typed) -> None:
     """What `list show` prints is what `list publish` reads; an institution left behind keeps its version until told."""
     late = typed.world.attached[0]
