@@ -131,6 +131,9 @@ class Store(Protocol):
         """The caller owns the shard: the epoch has grown, so no earlier owner can commit any more. Held while another
         owner's lease runs; a returning owner of the same name does not wait."""
 
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """Another owner need not wait for this epoch's lease; nothing happens when it is not the shard's any more."""
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commits on leaving without an exception. WorldFault when the result is unknown: claim again, then look."""
 

@@ -2019,6 +2019,54 @@ def decode_messages_bundled(d: bytes, p: int) -> tuple[r.MessagesBundled, int]:
     return r.MessagesBundled(f0), p
 
 
+_OPERATINGSTATE = tuple(r.OperatingState)
+_OPERATINGSTATE_BYTES = {one: encode_long(n) for n, one in enumerate(_OPERATINGSTATE)}
+
+
+def encode_operating_state_notified(record: r.OperatingStateNotified) -> bytes:
+    """The body of a OperatingStateNotified."""
+    f0, f1, f2, f3, f4 = record
+    return b"".join((TEXTS[f0], _OPERATINGSTATE_BYTES[f1], TEXTS[f2], encode_long(f3), encode_long(f4)))
+
+
+def decode_operating_state_notified(d: bytes, p: int) -> tuple[r.OperatingStateNotified, int]:
+    """A OperatingStateNotified and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_OPERATINGSTATE):
+        raise Malformed("OperatingState has no such symbol")
+    f1 = _OPERATINGSTATE[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.OperatingStateNotified(f0, f1, f2, f3, f4), p
+
+
 def encode_operation_recorded(record: r.OperationRecorded) -> bytes:
     """The body of a OperationRecorded."""
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
@@ -3234,6 +3282,7 @@ CODERS = {
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
     r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
+    r.OperatingStateNotified: (encode_operating_state_notified, decode_operating_state_notified),
     r.OperationRecorded: (encode_operation_recorded, decode_operation_recorded),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),

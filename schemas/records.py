@@ -1342,6 +1342,51 @@ def _write_messages_bundled(record: MessagesBundled) -> Mapping[str, Any]:
     return plain
 
 
+class OperatingState(StrEnum):
+    """The simulator's own states (domain 3(f)4)."""
+
+    STARTING = "STARTING"
+    ONLINE = "ONLINE"
+    BATCH_ONLY = "BATCH_ONLY"
+    MAINTENANCE = "MAINTENANCE"
+    DOWN = "DOWN"
+
+
+_OPERATINGSTATE = {member.value: member for member in OperatingState}
+
+
+class OperatingStateNotified(NamedTuple):
+    """What the institution's intermediate server is doing, told to the institution's own systems (稼働状態の通知).
+
+    Fields:
+        institution_code: 16 digits.
+        state: What counts now, the hours included.
+        declared: What was declared by hand, by the same names.
+        next_change_at: When the hours change it next, milliseconds since 1970 UTC; 0 when they do not.
+        notified_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    state: OperatingState
+    declared: str
+    next_change_at: int
+    notified_at: int
+
+
+def _read_operating_state_notified(plain: Mapping[str, Any]) -> OperatingStateNotified:
+    return OperatingStateNotified(
+        plain["institution_code"],
+        _OPERATINGSTATE[plain["state"]],
+        plain["declared"],
+        plain["next_change_at"],
+        plain["notified_at"],
+    )
+
+
+def _write_operating_state_notified(record: OperatingStateNotified) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class OperationRecorded(NamedTuple):
     """What one member of staff did, looked at or was refused (中間サーバー function 9): a leaf of the institution's log of records.
 
@@ -1991,6 +2036,7 @@ Message = (
     | LinkageCodeIssued
     | LinkageCodeRevoked
     | MessagesBundled
+    | OperatingStateNotified
     | OperationRecorded
     | PermissionListDistributed
     | Permit
@@ -2041,6 +2087,7 @@ MESSAGES: tuple[type[Any], ...] = (
     LinkageCodeIssued,
     LinkageCodeRevoked,
     MessagesBundled,
+    OperatingStateNotified,
     OperationRecorded,
     PermissionListDistributed,
     Permit,
@@ -2235,6 +2282,13 @@ CODERS: tuple[Any, ...] = (
         "linkage_code",
     ),
     (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
+    (
+        OperatingStateNotified,
+        _read_operating_state_notified,
+        _write_operating_state_notified,
+        "institution.{institution_code}.replies",
+        "institution_code",
+    ),
     (OperationRecorded, _read_operation_recorded, _write_operation_recorded, "operations.operation_recorded", "lane"),
     (
         PermissionListDistributed,

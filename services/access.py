@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from broker.embedded.admin import Acl
 from schemas.codec import TOPIC
-from schemas.records import CopySubmitted, IdentityNotified, InquiryRejected, InquiryRequested
+from schemas.records import CopySubmitted, IdentityNotified, InquiryRejected, InquiryRequested, OperatingStateNotified
 from services import network, resident_register
 
 INTERMEDIATE_SERVER = "intermediate-server"
@@ -87,11 +87,13 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *write(REGISTER, REGISTER_SAYS),
         *write(OPERATIONS, ("operations.", "network.permission_list_distributed")),
         *institution_rights(SIMULATED, "shared"),
+        Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, "shared"), ("write", "describe")),
     ]
     parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER)
     found += [Acl(user, "group", "prefixed", "chukan.", ("read", "describe")) for user in parts]
     for code in institutions:
         found += institution_rights(institution_user(code), code)
+        found.append(Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, code), ("write", "describe")))
         # Whoever sets a message aside tells its sender why, the register too.
         found.append(Acl(REGISTER, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
     return found

@@ -42,6 +42,7 @@ REPLIES = {
     "code_management": ("AcquisitionNumberAssigned", "CodeStateChanged"),
     "copies": ("CopyBatchReported",),
     "inquiry": ("InquiryAccepted", "InquiryAnswered", "InquiryHeld", "InquiryRejected"),
+    "staff": ("OperatingStateNotified",),
 }
 """Who speaks on the institutions' replies topics, where several services do."""
 
@@ -89,6 +90,7 @@ EXAMPLES: Mapping[str, Any] = {
     "non_disclosure_code": "1",
     "note": "窓口で確認済み",
     "number_system": "01",
+    "declared": "MAINTENANCE",
     "operator_id": "tax-017",
     "period_from": "20250401",
     "period_to": "20260331",

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from broker.adapters.postgres import QUERIES, PostgresStore
 from broker.ports import Store
+from broker.rules import operating
 from broker.rules.statistics import Tally
-from broker.tables import CodeBinding, CopyBatch, KindLayout, LogRecord, Suspension
+from broker.tables import CodeBinding, CopyBatch, Institution, KindLayout, LogRecord, Suspension
+from schemas.records import OperatingState, OperatingStateNotified
 from services.records import PARTIES, opened
 
 LAYOUTS_LIMIT = 100_000
@@ -60,6 +62,27 @@ def cause_of(batch: CopyBatch) -> str:
     if batch.next_row < batch.row_count:
         return f"waits for row {batch.next_row}"
     return f"{batch.rejected} rows rejected" if batch.rejected else ""
+
+
+async def operating_state(store: Store, institution_code: str, now: int) -> OperatingStateNotified | None:
+    """What an institution's server is doing; None when there is no such institution."""
+    async with store.transaction() as transaction:
+        found: list[Institution] = await transaction.rows(Institution, [(institution_code,)])
+    if not found:
+        return None
+    declared = OperatingState(found[0].operating_state)
+    state, change = operating.state_at(declared, now), operating.next_change(declared, now)
+    return OperatingStateNotified(institution_code, state, declared.value, change, now)
+
+
+async def declare_state(store: Store, institution_code: str, declared: OperatingState) -> bool:
+    """From now on the network refuses or allows inquiries to it; False when there is no such institution."""
+    async with store.transaction() as transaction:
+        await transaction.alone(f"institution/{institution_code}")
+        found: list[Institution] = await transaction.rows(Institution, [(institution_code,)])
+        if found:
+            await transaction.write(Institution, [found[0]._replace(operating_state=declared.value)])
+    return bool(found)
 
 
 # ── what the network's people do ─────────────────────────────────────────────────────────────────────────────────

@@ -188,6 +188,13 @@ class MemoryStore:
         state.owner, state.lease_until = owner, now + lease_ms
         return Claim(state.epoch, state.batch, dict(state.positions), tuple(sorted(state.outbox.items())))
 
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """See `Store.release`."""
+        await self._weather("release")
+        state = self.shards[service, shard]
+        if state.epoch == epoch:
+            state.lease_until = 0
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """See `Store.transaction`."""

@@ -240,6 +240,11 @@ class PostgresStore:
             tuple((one["batch"], one["body"]) for one in outbox),
         )
 
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """See `Store.release`."""
+        async with self._connection() as connection:
+            await connection.execute(QUERIES["release_shard"], service, shard, epoch)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """See `Store.transaction`."""

@@ -11,6 +11,10 @@ returning epoch, batch
 -- Who holds the shard, for the error text.
 select owner from shards where service = $1 and shard = $2
 
+-- name: release_shard
+-- Nobody need wait for this owner's lease.
+update shards set lease_until = 0 where service = $1 and shard = $2 and epoch = $3
+
 -- name: shard_positions
 -- How far the shard has come on each partition.
 select topic, partition, next_offset, seen::text as seen from positions where service = $1 and shard = $2

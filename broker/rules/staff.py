@@ -76,6 +76,8 @@ OPERATIONS: dict[str, Operation] = {
         _operation("RECORDS_SHOW", Duty.INQUIRER, Duty.PROVIDER, Duty.AUDITOR),
         _operation("OPERATIONS_LIST", Duty.AUDITOR),
         _operation("STATISTICS", Duty.AUDITOR, Duty.ADMINISTRATOR),
+        _operation("STATE_SHOW", *Duty),
+        _operation("STATE_DECLARE", Duty.ADMINISTRATOR),
         _operation("PORTAL_NOTIFY", Duty.PROVIDER),
         _operation("LINKAGE_SUSPEND", Duty.ADMINISTRATOR),
         _operation("LINKAGE_RESUME", Duty.ADMINISTRATOR),

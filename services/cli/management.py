@@ -9,6 +9,7 @@ import typer
 from broker.rules.numbers import is_institution_code
 from broker.rules.statistics import Group, Tally
 from broker.tables import KindLayout
+from schemas.records import OperatingState, OperatingStateNotified
 from services import management
 from services.cli import terminal
 from services.cli.desk import Operator, at_desk, checked
@@ -107,6 +108,52 @@ def batches(
     ]
     columns = ("バッチ / id", "状態 / state", "済 / done", "誤り / rejected", "開始 / opened", "理由 / cause")
     terminal.show_table("副本登録 / batches", columns, rows, "バッチはありません / none")
+
+
+@app.command(epilog=example("chukan system state --institution 9900123210600000 --set MAINTENANCE"))
+def state(
+    institution: Institution = "",
+    set_: Annotated[
+        OperatingState | None, typer.Option("--set", help="宣言する状態 / the state to declare", case_sensitive=False)
+    ] = None,
+    operator: Operator = "",
+    data_dir: DataDir = None,
+    json_: Json = False,
+) -> None:
+    """稼働状態を示す。--set で宣言し、機関の応答トピックに通知する / the operating state; --set declares it, and the
+    institution's own systems are told on its reply topic."""
+    system = running(data_dir)
+
+    async def work() -> OperatingStateNotified | None:
+        async with at_desk(system, operator) as desk:
+            await desk.ask("STATE_DECLARE" if set_ else "STATE_SHOW", About(set_.value if set_ else "", institution))
+            code = desk.institution_code or institution
+            checked(code)
+            now = SystemClock().now_ms()
+            if set_ is None:
+                return await management.operating_state(await desk.store(code), code, now)
+            async with system.store() as store:
+                await management.declare_state(store, code, set_)
+                told_to = await management.operating_state(store, code, now)
+            if told_to is not None:
+                await (await desk.say())([told_to])
+            return told_to
+
+    found = wait_for(work())
+    if found is None:
+        terminal.talk("その機関は登録されていません / there is no such institution")
+        raise typer.Exit(terminal.CHECK_FAILED)
+    if json_:
+        terminal.show_json("operating_state", found._asdict())
+        return
+    terminal.show_pairs(
+        "稼働状態 / operating state",
+        (
+            ("状態 / state", found.state.value),
+            ("宣言 / declared", found.declared),
+            ("次に変わる時刻 / next change", terminal.moment(found.next_change_at)),
+        ),
+    )
 
 
 # ── the network ──────────────────────────────────────────────────────────────────────────────────────────────────

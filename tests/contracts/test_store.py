@@ -304,6 +304,19 @@ async def test_a_silent_owner_loses_its_shard_only_when_its_lease_ends(store: St
     assert (await claim(store, "two", now=5001)).epoch > taken.epoch
 
 
+async def test_a_lease_is_handed_back(store: Store) -> None:
+    """Whoever ends in order lets the next one in at once; an owner that was replaced hands back nothing."""
+    first = await claim(store, "one", now=0)
+    await store.release("inquiry", 0, first.epoch)
+    second = await claim(store, "two", now=1)
+    await store.release("inquiry", 0, first.epoch)
+
+    assert second.epoch > first.epoch
+    with pytest.raises(WorldFault):
+        await claim(store, "three", now=2)
+    await store.release("inquiry", 1, 1)
+
+
 async def test_shards_are_apart(store: Store) -> None:
     """Another shard or service has its own epoch, positions and outbox."""
     first = await claim(store)

@@ -339,6 +339,23 @@ def test_the_country_is_counted_and_a_linkage_suspended(typed: Typed) -> None:
     assert typed.json("system", "batches", "--institution", resident.home)["batches"] == []
 
 
+def test_a_server_that_is_down_is_not_asked(typed: Typed) -> None:
+    """Declared, told to the institution's own systems, refused by the network, and asked again once it is back; by an
+    administrator alone."""
+    resident = typed.resident()
+    at = ("system", "state", "--institution", resident.previous)
+    typed.run(*at, "--set", "DOWN", "--operator", "OP900", code=1)
+    down = typed.json(*at, "--set", "MAINTENANCE", "--operator", "AD001")
+    refused = typed.ask("--resident", str(resident.number))
+    typed.json(*at, "--set", "ONLINE", "--operator", "AD001")
+    answered = typed.ask("--resident", str(resident.number))
+
+    assert (down["state"], down["next_change_at"]) == ("MAINTENANCE", 0)
+    assert (refused["outcome"], refused["rule"]) == ("UNAVAILABLE", "PROVIDER_DOWN")
+    assert answered["outcome"] == "OK"
+    assert typed.json(*at)["declared"] == "ONLINE"
+
+
 def test_a_person_sees_their_own_affairs(typed: Typed) -> None:
     """By the portal's code alone: the exchange, what the previous municipality holds, a notice; never a code, a number
     or another person's; what is blocked from answers is not shown, and leaves no trace."""
