@@ -364,6 +364,21 @@ class StaffAct(NamedTuple):
     acted_at: int
 
 
+class InstitutionKey(NamedTuple):
+    """One generation of the key an institution's answers are sealed for. valid_to and revoked_at 0: open.
+
+    Written by operators; an institution without a row has generation 0 alone, derived like all others.
+    """
+
+    institution_code: str
+    generation: int
+    sealing_key: bytes  # X25519 public key
+    valid_from: int
+    valid_to: int
+    revoked_at: int
+    reason: str
+
+
 # ── portal ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -487,6 +502,7 @@ TABLES: tuple[Table, ...] = (
     Table("staff_sessions", StaffSession, ("session_id",), (("institution_code", "account_id"),), tenant=""),
     Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
     Table("portal_notices", PortalNotice, ("institution_code", "notice_id"), (("institution_code", "linkage_code"),)),
+    Table("institution_keys", InstitutionKey, ("institution_code", "generation"), (("institution_code",),)),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )

@@ -14,6 +14,7 @@ from services.cli import (
     demo,
     holds,
     inquiries,
+    keys,
     lists,
     machine,
     management,
@@ -52,6 +53,7 @@ app.add_typer(staff.app, name="staff")
 app.add_typer(management.app, name="system")
 app.add_typer(management.nws, name="nws")
 app.add_typer(portal.app, name="portal")
+app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from broker.keys import Keys
 from broker.tables import TABLES
 from broker.topics import Topics
 from services import access
+from services.key_management import private_keys_of
 from services.network import NETWORK_CODE
 from services.staff import demonstration
 from services.world import Plan, World
@@ -117,6 +119,8 @@ class Installation:
         if known is None:
             self.remember(plan)
         self.write_credentials(parts, world)
+        if known is not None:
+            asyncio.run(self._hand_over_rotated(parts.dsn, world, time.time_ns() // 1_000_000))
         return world
 
     def _check_shards(self) -> None:
@@ -202,6 +206,22 @@ class Installation:
                 "sealing_private_key": keys.institutions.sealing_private(code).hex(),
             }
             write_private(folder / "credentials.json", json.dumps(known, ensure_ascii=False, indent=1))
+
+    def hand_over_keys(self, institution_code: str, private_keys: bytes) -> None:
+        """The keys that open an attached institution's answers now, newest first, into its credentials."""
+        path = self.directory / "credentials" / institution_code / "credentials.json"
+        if path.exists():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            known |= {"sealing_private_key": private_keys[:32].hex(), "sealing_private_keys": private_keys.hex()}
+            write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
+
+    async def _hand_over_rotated(self, dsn: str, world: World, now: int) -> None:
+        store = PostgresStore(await connect_pool(dsn, 1))
+        try:
+            for code in world.attached:
+                self.hand_over_keys(code, await private_keys_of(store, self.keys, code, now))
+        finally:
+            await store.close()
 
     def access(self, parts: Parts, user: str) -> KafkaAccess:
         """A user's way to Kafka."""

@@ -36,6 +36,7 @@ from schemas.records import Message
 from services.access import OPERATIONS, SIMULATED
 from services.client import Client, Credentials, client_of
 from services.installation import Installation, Parts
+from services.key_management import private_keys_of
 from services.processes import SystemClock, access_of, kafka_password, read_keys
 from services.world import MOST_INSTITUTIONS
 
@@ -133,6 +134,7 @@ class Running(NamedTuple):
             topics = await topics_of(self.config, store)
             async with store.transaction() as transaction:
                 known = await transaction.rows(Institution, [(institution_code,)])
+            private_keys = await private_keys_of(store, self.keys, institution_code, SystemClock().now_ms())
         if not known:
             yield None
             return
@@ -140,7 +142,7 @@ class Running(NamedTuple):
         shared = Client(self.access(SIMULATED), topics, replies)
         try:
             await shared.start()
-            yield shared, self.keys.institutions.sealing_private(institution_code)
+            yield shared, private_keys
         finally:
             await asyncio.shield(shared.stop())
 

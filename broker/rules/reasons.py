@@ -198,6 +198,10 @@ REASONS: dict[str, Reason] = {
     "PASSWORD_WEAK": Reason(
         "SIM-E915", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
     ),
+    "KEY_UNKNOWN": Reason("SIM-E921", "その世代の鍵はありません", "there is no key of that generation"),
+    "KEY_NOT_YET": Reason("SIM-E922", "鍵はまだ有効ではありません", "the key is not yet good"),
+    "KEY_ENDED": Reason("SIM-E923", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
+    "KEY_REVOKED": Reason("SIM-E924", "失効した鍵です", "the key was revoked"),
     "OTHER_INSTITUTION": Reason("SIM-E916", "他の機関の情報です", "it belongs to another institution"),
 }
 

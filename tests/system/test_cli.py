@@ -356,6 +356,23 @@ def test_a_server_that_is_down_is_not_asked(typed: Typed) -> None:
     assert typed.json(*at)["declared"] == "ONLINE"
 
 
+def test_keys_rotate_while_answers_come(typed: Typed) -> None:
+    """After a rotation and after a revocation the institution opens its answers with what its credentials hold."""
+    resident = typed.resident()
+    at = ("--institution", resident.home, "--operator", "AD001")
+    rotated = typed.json("keys", "rotate", *at)
+    first = typed.ask("--resident", str(resident.number))
+    revoked = typed.json("keys", "revoke", "1", "--reason", "模擬", *at)
+    typed.run("keys", "revoke", "1", "--reason", "模擬", *at, code=1)
+    second = typed.ask("--resident", str(resident.number))
+    listed = {one["generation"]: one["rule"] for one in typed.json("keys", "list", *at)["keys"]}
+
+    assert (rotated["generations"], revoked["generations"]) == ([1, 0], [2, 0])
+    assert (first["outcome"], second["outcome"]) == ("OK", "OK")
+    assert first["records"] == second["records"] != []
+    assert listed == {0: "", 1: "KEY_REVOKED", 2: ""}
+
+
 def test_a_person_sees_their_own_affairs(typed: Typed) -> None:
     """By the portal's code alone: the exchange, what the previous municipality holds, a notice; never a code, a number
     or another person's; what is blocked from answers is not shown, and leaves no trace."""
