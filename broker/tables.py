@@ -280,7 +280,10 @@ class PairHead(NamedTuple):
 
 
 class LogRecord(NamedTuple):
-    """One 情報提供等記録 as a leaf. `body` is the framed ProvisionRecorded; `leaf` covers sequence, pair and body."""
+    """One 情報提供等記録 as a leaf. `body` is the framed ProvisionRecorded; `leaf` covers sequence, pair and body.
+
+    `detail` is what the body vouches for by digest and what can be erased: salt and framed ProvisionDetail, or empty.
+    """
 
     institution_code: str
     sequence: int
@@ -291,6 +294,7 @@ class LogRecord(NamedTuple):
     recorded_at: int
     leaf: bytes
     body: bytes
+    detail: bytes
 
 
 class Checkpoint(NamedTuple):

@@ -2765,6 +2765,108 @@ def decode_provision_answered(d: bytes, p: int) -> tuple[r.ProvisionAnswered, in
     return r.ProvisionAnswered(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12), p
 
 
+def encode_provision_detail(record: r.ProvisionDetail) -> bytes:
+    """The body of a ProvisionDetail."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
+    f2b = b"".join([encode_long(len(f2)), *[TEXTS[one] for one in f2], END]) if f2 else END
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            f2b,
+            TEXTS[f3],
+            LENGTHS[len(f4)],
+            f4,
+            TRUE if f5 else FALSE,
+            TEXTS[f6],
+            _HOLDREASON_BYTES[f7],
+            LENGTHS[len(f8)],
+            f8,
+            LENGTHS[len(f9)],
+            f9,
+        )
+    )
+
+
+def decode_provision_detail(d: bytes, p: int) -> tuple[r.ProvisionDetail, int]:
+    """A ProvisionDetail and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2l: list[str] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n & 129:
+                n, p = longer(d, p, n)
+            e = p + (n >> 1)
+            one = d[p:e].decode()
+            p = e
+            f2l.append(one)
+        c, p = items_ahead(d, p)
+    f2 = tuple(f2l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e]
+    p = e
+    f5 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_HOLDREASON):
+        raise Malformed("HoldReason has no such symbol")
+    f7 = _HOLDREASON[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e]
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.ProvisionDetail(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
+
+
 def encode_provision_held(record: r.ProvisionHeld) -> bytes:
     """The body of a ProvisionHeld."""
     f0, f1 = record
@@ -2824,11 +2926,12 @@ def encode_provision_recorded(record: r.ProvisionRecorded) -> bytes:
         f23,
         f24,
         f25,
+        f26,
     ) = record
     f2b = f2.encode()
     f3b = f3.encode()
-    f13b = b"".join([encode_long(len(f13)), *[TEXTS[one] for one in f13], END]) if f13 else END
-    f17b = f17.encode()
+    f13b = f13.encode()
+    f19b = b"".join([encode_long(len(f19)), *[TEXTS[one] for one in f19], END]) if f19 else END
     return b"".join(
         (
             TEXTS[f0],
@@ -2839,30 +2942,32 @@ def encode_provision_recorded(record: r.ProvisionRecorded) -> bytes:
             f3b,
             TEXTS[f4],
             TEXTS[f5],
-            TEXTS[f6],
-            TEXTS[f7],
-            encode_long(f8),
-            encode_long(f9),
+            encode_long(f6),
+            encode_long(f7),
+            TEXTS[f8],
+            TEXTS[f9],
             TEXTS[f10],
-            TEXTS[f11],
+            _OUTCOME_BYTES[f11],
             TEXTS[f12],
+            LENGTHS[len(f13b)],
             f13b,
-            _OUTCOME_BYTES[f14],
+            encode_long(f14),
             TEXTS[f15],
-            TEXTS[f16],
-            LENGTHS[len(f17b)],
-            f17b,
-            encode_long(f18),
-            TEXTS[f19],
-            LENGTHS[len(f20)],
-            f20,
-            TRUE if f21 else FALSE,
-            TEXTS[f22],
-            _HOLDREASON_BYTES[f23],
-            LENGTHS[len(f24)],
-            f24,
+            LENGTHS[len(f16)],
+            f16,
+            TEXTS[f17],
+            TEXTS[f18],
+            f19b,
+            TEXTS[f20],
+            LENGTHS[len(f21)],
+            f21,
+            TRUE if f22 else FALSE,
+            TEXTS[f23],
+            _HOLDREASON_BYTES[f24],
             LENGTHS[len(f25)],
             f25,
+            LENGTHS[len(f26)],
+            f26,
         )
     )
 
@@ -2913,28 +3018,28 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     p = e
     n = d[p]
     p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f6 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f7 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f6 = d[p:e].decode()
+    f8 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f7 = d[p:e].decode()
+    f9 = d[p:e].decode()
     p = e
-    n = d[p]
-    p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    f8 = (n >> 1) ^ -(n & 1)
-    n = d[p]
-    p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    f9 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
     if n & 129:
@@ -2944,11 +3049,11 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     p = e
     n = d[p]
     p += 1
-    if n & 129:
-        n, p = longer(d, p, n)
-    e = p + (n >> 1)
-    f11 = d[p:e].decode()
-    p = e
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_OUTCOME):
+        raise Malformed("Outcome has no such symbol")
+    f11 = _OUTCOME[n >> 1]
     n = d[p]
     p += 1
     if n & 129:
@@ -2956,27 +3061,18 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     e = p + (n >> 1)
     f12 = d[p:e].decode()
     p = e
-    f13l: list[str] = []
-    c, p = items_ahead(d, p)
-    while c:
-        for _ in range(c):
-            n = d[p]
-            p += 1
-            if n & 129:
-                n, p = longer(d, p, n)
-            e = p + (n >> 1)
-            one = d[p:e].decode()
-            p = e
-            f13l.append(one)
-        c, p = items_ahead(d, p)
-    f13 = tuple(f13l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f13 = d[p:e].decode()
+    p = e
     n = d[p]
     p += 1
     if n > 127:
         n, p = more(d, p, n)
-    if n & 1 or n >> 1 >= len(_OUTCOME):
-        raise Malformed("Outcome has no such symbol")
-    f14 = _OUTCOME[n >> 1]
+    f14 = (n >> 1) ^ -(n & 1)
     n = d[p]
     p += 1
     if n & 129:
@@ -2989,7 +3085,7 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f16 = d[p:e].decode()
+    f16 = d[p:e]
     p = e
     n = d[p]
     p += 1
@@ -3000,31 +3096,47 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
     p = e
     n = d[p]
     p += 1
-    if n > 127:
-        n, p = more(d, p, n)
-    f18 = (n >> 1) ^ -(n & 1)
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f18 = d[p:e].decode()
+    p = e
+    f19l: list[str] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n & 129:
+                n, p = longer(d, p, n)
+            e = p + (n >> 1)
+            one = d[p:e].decode()
+            p = e
+            f19l.append(one)
+        c, p = items_ahead(d, p)
+    f19 = tuple(f19l)
     n = d[p]
     p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f19 = d[p:e].decode()
+    f20 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f20 = d[p:e]
+    f21 = d[p:e]
     p = e
-    f21 = checked_bool(d[p])
+    f22 = checked_bool(d[p])
     p += 1
     n = d[p]
     p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
-    f22 = d[p:e].decode()
+    f23 = d[p:e].decode()
     p = e
     n = d[p]
     p += 1
@@ -3032,20 +3144,20 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
         n, p = more(d, p, n)
     if n & 1 or n >> 1 >= len(_HOLDREASON):
         raise Malformed("HoldReason has no such symbol")
-    f23 = _HOLDREASON[n >> 1]
-    n = d[p]
-    p += 1
-    if n & 129:
-        n, p = longer(d, p, n)
-    e = p + (n >> 1)
-    f24 = d[p:e]
-    p = e
+    f24 = _HOLDREASON[n >> 1]
     n = d[p]
     p += 1
     if n & 129:
         n, p = longer(d, p, n)
     e = p + (n >> 1)
     f25 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f26 = d[p:e]
     p = e
     if p > len(d):
         raise Malformed("the body ends inside a field")
@@ -3076,6 +3188,7 @@ def decode_provision_recorded(d: bytes, p: int) -> tuple[r.ProvisionRecorded, in
         f23,
         f24,
         f25,
+        f26,
     ), p
 
 
@@ -3171,9 +3284,11 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
 
 def encode_record_entry(record: r.RecordEntry) -> bytes:
     """The body of a RecordEntry."""
-    f0, f1, f2, f3, f4 = record
+    f0, f1, f2, f3, f4, f5 = record
     f2b = f2.encode()
-    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, _PARTY_BYTES[f3], LENGTHS[len(f4)], f4))
+    return b"".join(
+        (TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, _PARTY_BYTES[f3], LENGTHS[len(f4)], f4, LENGTHS[len(f5)], f5)
+    )
 
 
 def decode_record_entry(d: bytes, p: int) -> tuple[r.RecordEntry, int]:
@@ -3213,9 +3328,16 @@ def decode_record_entry(d: bytes, p: int) -> tuple[r.RecordEntry, int]:
     e = p + (n >> 1)
     f4 = d[p:e]
     p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e]
+    p = e
     if p > len(d):
         raise Malformed("the body ends inside a field")
-    return r.RecordEntry(f0, f1, f2, f3, f4), p
+    return r.RecordEntry(f0, f1, f2, f3, f4, f5), p
 
 
 def encode_records_submitted(record: r.RecordsSubmitted) -> bytes:
@@ -3292,6 +3414,7 @@ CODERS = {
     r.PermitRequested: (encode_permit_requested, decode_permit_requested),
     r.ProvidedInformation: (encode_provided_information, decode_provided_information),
     r.ProvisionAnswered: (encode_provision_answered, decode_provision_answered),
+    r.ProvisionDetail: (encode_provision_detail, decode_provision_detail),
     r.ProvisionHeld: (encode_provision_held, decode_provision_held),
     r.ProvisionRecorded: (encode_provision_recorded, decode_provision_recorded),
     r.ProvisionReported: (encode_provision_reported, decode_provision_reported),

@@ -28,6 +28,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+
+def _bytes(value: bytes | str) -> bytes:
+    # fastavro hands out the default of a field the writer did not know as it stands in the schema: as text.
+    return value.encode("latin-1") if isinstance(value, str) else value
+
 '''
 
 
@@ -106,7 +111,12 @@ class Writer:
 
 def default_of(field: dict[str, Any]) -> str:
     """A field's default as Python source."""
-    return "()" if field["default"] == [] else repr(field["default"])
+    kind, default = field["type"], field["default"]
+    if kind == "bytes":
+        return repr(default.encode("latin-1"))
+    if isinstance(kind, dict):
+        return "()" if kind["type"] == "array" else f"{kind['name']}.{default}"
+    return repr(default)
 
 
 def nested(schema: Any) -> str:
@@ -122,6 +132,8 @@ def read_of(schema: dict[str, Any]) -> str:
     lines.append(f"    return {schema['name']}(")
     for field in schema["fields"]:
         value, kind, inner = f'plain["{field["name"]}"]', field["type"], nested(field["type"])
+        if kind == "bytes" and "default" in field:
+            value = f"_bytes({value})"
         if isinstance(kind, dict) and kind["type"] == "enum":
             value = f"_{inner.upper()}[{value}]"
         elif isinstance(kind, dict):

@@ -7,6 +7,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 
+def _bytes(value: bytes | str) -> bytes:
+    # fastavro hands out the default of a field the writer did not know as it stands in the schema: as text.
+    return value.encode("latin-1") if isinstance(value, str) else value
+
+
 class AcquisitionDeadlinePassed(NamedTuple):
     """An acquisition number has expired at the network and is to be erased.
 
@@ -1774,6 +1779,53 @@ def _write_provision_answered(record: ProvisionAnswered) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class ProvisionDetail(NamedTuple):
+    """What of a 情報提供等記録 can be forgotten: the leaf holds its salted digest only. Travels inside RecordsSubmitted, behind its salt.
+
+    Fields:
+        inquirer_name: Name.
+        provider_name: Name.
+        spi_items: Items provided.
+        non_disclosure_code: 1 or 2 (Article 23(2)).
+        copy_digest: SHA-256 over the copy records used, provider only.
+        auto_response_disabled: The block flag as seen, provider only.
+        operator_id: Who asked, at the inquirer (department/operator); who confirmed or refused, at the provider; otherwise empty.
+        hold_reason: Why staff refused.
+        answer_digest: Salted SHA-256 of the plain answer.
+        sealed_digest: SHA-256 of what left.
+    """
+
+    inquirer_name: str
+    provider_name: str
+    spi_items: tuple[str, ...]
+    non_disclosure_code: str
+    copy_digest: bytes
+    auto_response_disabled: bool
+    operator_id: str
+    hold_reason: HoldReason
+    answer_digest: bytes
+    sealed_digest: bytes
+
+
+def _read_provision_detail(plain: Mapping[str, Any]) -> ProvisionDetail:
+    return ProvisionDetail(
+        plain["inquirer_name"],
+        plain["provider_name"],
+        tuple(plain["spi_items"]),
+        plain["non_disclosure_code"],
+        plain["copy_digest"],
+        plain["auto_response_disabled"],
+        plain["operator_id"],
+        _HOLDREASON[plain["hold_reason"]],
+        plain["answer_digest"],
+        plain["sealed_digest"],
+    )
+
+
+def _write_provision_detail(record: ProvisionDetail) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class ProvisionHeld(NamedTuple):
     """The provider's staff must look first (assessment III-6 risk 2(3)).
 
@@ -1809,7 +1861,7 @@ _PARTY = {member.value: member for member in Party}
 
 
 class ProvisionRecorded(NamedTuple):
-    """情報提供等記録 (Number Act Article 23): one party's record of one exchange, with the basis of the decision and never a value. Travels inside RecordsSubmitted.
+    """情報提供等記録 (Number Act Article 23): one party's record of one exchange, with the basis of the decision and never a value. Travels inside RecordsSubmitted as the leaf's body; there, what stands behind detail_digest is empty and lies in ProvisionDetail, so that it can be erased.
 
     Fields:
         institution_code: Whose log: 16 digits.
@@ -1817,21 +1869,22 @@ class ProvisionRecorded(NamedTuple):
         exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
         transaction_serial_number: 20 digits.
         inquirer_institution_code: 16 digits.
-        inquirer_name: Name.
         provider_institution_code: 16 digits.
-        provider_name: Name.
         requested_at: Milliseconds since 1970 UTC.
         provided_at: Milliseconds since 1970 UTC; 0 when nothing was provided.
         affair_code: JM + 14 digits.
         procedure_code: JT + 14 digits.
         spi_name_code: TM + 14 digits.
-        spi_items: Items provided.
         outcome: How it ended.
         rule: Rule that refused.
-        non_disclosure_code: 1 or 2 (Article 23(2)).
         permit_id: Permit or empty.
         list_version: Version of the list this party decided with; 0 when it decided nothing.
         row_id: Row that permits it.
+        detail_digest: SHA-256 of salt (16 bytes) and framed ProvisionDetail; empty in records made before the two were split.
+        inquirer_name: Name.
+        provider_name: Name.
+        spi_items: Items provided.
+        non_disclosure_code: 1 or 2 (Article 23(2)).
         copy_digest: SHA-256 over the copy records used, provider only.
         auto_response_disabled: The block flag as seen, provider only.
         operator_id: Who asked, at the inquirer (department/operator); who confirmed or refused, at the provider; otherwise empty.
@@ -1845,27 +1898,28 @@ class ProvisionRecorded(NamedTuple):
     exchange_id: str
     transaction_serial_number: str
     inquirer_institution_code: str
-    inquirer_name: str
     provider_institution_code: str
-    provider_name: str
     requested_at: int
     provided_at: int
     affair_code: str
     procedure_code: str
     spi_name_code: str
-    spi_items: tuple[str, ...]
     outcome: Outcome
     rule: str
-    non_disclosure_code: str
     permit_id: str
     list_version: int
     row_id: str
-    copy_digest: bytes
-    auto_response_disabled: bool
-    operator_id: str
-    hold_reason: HoldReason
-    answer_digest: bytes
-    sealed_digest: bytes
+    detail_digest: bytes = b""
+    inquirer_name: str = ""
+    provider_name: str = ""
+    spi_items: tuple[str, ...] = ()
+    non_disclosure_code: str = ""
+    copy_digest: bytes = b""
+    auto_response_disabled: bool = False
+    operator_id: str = ""
+    hold_reason: HoldReason = HoldReason.NONE
+    answer_digest: bytes = b""
+    sealed_digest: bytes = b""
 
 
 def _read_provision_recorded(plain: Mapping[str, Any]) -> ProvisionRecorded:
@@ -1875,27 +1929,28 @@ def _read_provision_recorded(plain: Mapping[str, Any]) -> ProvisionRecorded:
         plain["exchange_id"],
         plain["transaction_serial_number"],
         plain["inquirer_institution_code"],
-        plain["inquirer_name"],
         plain["provider_institution_code"],
-        plain["provider_name"],
         plain["requested_at"],
         plain["provided_at"],
         plain["affair_code"],
         plain["procedure_code"],
         plain["spi_name_code"],
-        tuple(plain["spi_items"]),
         _OUTCOME[plain["outcome"]],
         plain["rule"],
-        plain["non_disclosure_code"],
         plain["permit_id"],
         plain["list_version"],
         plain["row_id"],
-        plain["copy_digest"],
+        _bytes(plain["detail_digest"]),
+        plain["inquirer_name"],
+        plain["provider_name"],
+        tuple(plain["spi_items"]),
+        plain["non_disclosure_code"],
+        _bytes(plain["copy_digest"]),
         plain["auto_response_disabled"],
         plain["operator_id"],
         _HOLDREASON[plain["hold_reason"]],
-        plain["answer_digest"],
-        plain["sealed_digest"],
+        _bytes(plain["answer_digest"]),
+        _bytes(plain["sealed_digest"]),
     )
 
 
@@ -1952,7 +2007,8 @@ class RecordEntry(NamedTuple):
         counterpart: With whom: the other party, or inquirer>provider for the network.
         exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
         party: As what.
-        body: ProvisionRecorded, framed; the log keeps these bytes and never opens them.
+        body: ProvisionRecorded, framed, without its detail; the log keeps these bytes and never opens them.
+        detail: Salt (16 bytes) and framed ProvisionDetail; empty for a record from before the split.
     """
 
     institution_code: str
@@ -1960,6 +2016,7 @@ class RecordEntry(NamedTuple):
     exchange_id: str
     party: Party
     body: bytes
+    detail: bytes = b""
 
 
 def _read_record_entry(plain: Mapping[str, Any]) -> RecordEntry:
@@ -1969,6 +2026,7 @@ def _read_record_entry(plain: Mapping[str, Any]) -> RecordEntry:
         plain["exchange_id"],
         _PARTY[plain["party"]],
         plain["body"],
+        _bytes(plain["detail"]),
     )
 
 
@@ -2046,6 +2104,7 @@ Message = (
     | PermitRequested
     | ProvidedInformation
     | ProvisionAnswered
+    | ProvisionDetail
     | ProvisionHeld
     | ProvisionRecorded
     | ProvisionReported
@@ -2097,6 +2156,7 @@ MESSAGES: tuple[type[Any], ...] = (
     PermitRequested,
     ProvidedInformation,
     ProvisionAnswered,
+    ProvisionDetail,
     ProvisionHeld,
     ProvisionRecorded,
     ProvisionReported,
@@ -2316,6 +2376,7 @@ CODERS: tuple[Any, ...] = (
         "provision.provision_answered",
         "exchange_id",
     ),
+    (ProvisionDetail, _read_provision_detail, _write_provision_detail, "", ""),
     (ProvisionHeld, _read_provision_held, _write_provision_held, "provision.provision_held", "exchange_id"),
     (ProvisionRecorded, _read_provision_recorded, _write_provision_recorded, "", ""),
     (

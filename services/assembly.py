@@ -24,13 +24,13 @@ NAMES = (
 
 def assemble(keys: Keys, randomness: Randomness) -> dict[str, Service]:
     """The services by name, in the order a message meets them."""
-    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists())
-    provider = Provider(Verifier(keys.network_public), Lists(), Sealer(randomness), keys.salts)
+    core = Network(NetworkKeys(keys.network_signing, keys.network_codes), Lists(), randomness.bytes)
+    provider = Provider(Verifier(keys.network_public), Lists(), Sealer(randomness), keys.salts, randomness.bytes)
     found = (
         code_management.SERVICE,
         resident_register.service(keys.register),
         copies.SERVICE,
-        inquiry.SERVICE,
+        inquiry.service(randomness.bytes),
         core.service(),
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint),

@@ -143,9 +143,13 @@ EXAMPLES: Mapping[str, Any] = {
     "PermitRefused.outcome": "NOT_PERMITTED",
     "PermitRefused.rule": "NO_SUCH_COMBINATION",
     "ProvisionAnswered.rule": "",
-    "ProvisionRecorded.hold_reason": "NONE",
+    "ProvisionDetail.hold_reason": "NONE",
+    "ProvisionDetail.operator_id": "",
+    "ProvisionRecorded.inquirer_name": "",
     "ProvisionRecorded.operator_id": "",
+    "ProvisionRecorded.provider_name": "",
     "ProvisionRecorded.rule": "",
+    "ProvisionRecorded.spi_items": [],
     "ProvisionReported.rule": "",
 }
 BY_TYPE: Mapping[str, Any] = {"string": "EXAMPLE", "long": 1, "boolean": False, "bytes": b"example"}
@@ -162,7 +166,7 @@ def _example_of(record: str, field: Mapping[str, Any]) -> Any:
         if key in EXAMPLES and _fits(EXAMPLES[key], kind):
             return EXAMPLES[key]
     if "default" in field:
-        return field["default"]
+        return field["default"].encode("latin-1") if kind == "bytes" else field["default"]
     if isinstance(kind, str):
         return _AT if name.endswith("_at") or name == "as_of" else _DIGEST if "digest" in name else BY_TYPE[kind]
     if kind["type"] == "enum":

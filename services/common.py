@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from broker.decision import Decision
 from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules.numbers import is_institution_code
+from broker.rules.records import SALT_BYTES, split
 from broker.service import Context
 from broker.tables import CodeBinding, Institution
 from broker.topics import lane_of
-from schemas.codec import MAXIMUM_MESSAGE_BYTES, encode
+from schemas.codec import MAXIMUM_MESSAGE_BYTES
 from schemas.records import Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
 
 BY_PERSON = ("institution_code", "integrated_number")
@@ -78,10 +79,10 @@ def counterpart_of(record: ProvisionRecorded) -> str:
     return f"{record.inquirer_institution_code}>{record.provider_institution_code}"
 
 
-def entry_of(record: ProvisionRecorded) -> RecordEntry:
-    """A record on its way to its log."""
+def entry_of(record: ProvisionRecorded, salt: bytes) -> RecordEntry:
+    """A record on its way to its log, split so that its detail can be forgotten."""
     return RecordEntry(
-        record.institution_code, counterpart_of(record), record.exchange_id, record.party, encode(record)
+        record.institution_code, counterpart_of(record), record.exchange_id, record.party, *split(record, salt)
     )
 
 
@@ -90,22 +91,34 @@ def parted(entries: Sequence[RecordEntry]) -> list[list[RecordEntry]]:
     parts: list[list[RecordEntry]] = [[]]
     size = 0
     for entry in entries:
-        if parts[-1] and (len(parts[-1]) == ENTRIES_AT_MOST or size + len(entry.body) > BODIES_AT_MOST):
+        own = len(entry.body) + len(entry.detail)
+        if parts[-1] and (len(parts[-1]) == ENTRIES_AT_MOST or size + own > BODIES_AT_MOST):
             parts.append([])
             size = 0
         parts[-1].append(entry)
-        size += len(entry.body)
+        size += own
     return parts
 
 
-def submit_records(decisions: Sequence[Decision]) -> Sequence[Decision]:
-    """Gather the records that a run of decisions says: one message a lane instead of one a record."""
+Draw = Callable[[int], bytes]
+"""So many unpredictable bytes."""
+
+
+def submit_records(draw: Draw, decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Gather the records that a run of decisions says: one message a lane instead of one a record.
+
+    draw: where the salts of the details come from, all of a run at once.
+    """
+    found = [[message for message in decision.say if type(message) is ProvisionRecorded] for decision in decisions]
+    salts = draw(SALT_BYTES * sum(map(len, found)))
     lanes: dict[str, list[RecordEntry]] = {}
     closed = []
-    for decision in decisions:
-        records = [message for message in decision.say if type(message) is ProvisionRecorded]
+    place = 0
+    for decision, records in zip(decisions, found, strict=True):
         for record in records:
-            lanes.setdefault(lane_of(record.institution_code), []).append(entry_of(record))
+            entry = entry_of(record, salts[place : place + SALT_BYTES])
+            place += SALT_BYTES
+            lanes.setdefault(lane_of(record.institution_code), []).append(entry)
         if records:
             said = tuple(message for message in decision.say if type(message) is not ProvisionRecorded)
             decision = decision._replace(say=said)  # noqa: PLW2901 - the same decision, its records taken out

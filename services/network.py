@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ from schemas.records import (
     PermitRequested,
     ProvisionReported,
 )
-from services.common import About, in_force, name_of, submit_records
+from services.common import About, Draw, in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "network"
@@ -80,9 +81,10 @@ class NetworkKeys(NamedTuple):
 
 
 class Network:
-    """The handlers of the network, with its keys and its memory of list versions."""
+    """The handlers of the network, with its keys, its memory of list versions, and what gives the salts of records."""
 
-    def __init__(self, keys: NetworkKeys, lists: Lists) -> None:
+    def __init__(self, keys: NetworkKeys, lists: Lists, draw: Draw) -> None:
+        self._submit = partial(submit_records, draw)
         self._keys = keys
         self._lists = lists
         self._verifier = Verifier(keys.signing.public_key())
@@ -93,9 +95,9 @@ class Network:
             NAME,
             (
                 on(PermitRequested, self.load_permit_requested, self.decide_permit_requested, self.close_permits),
-                on(InquirySent, load_sent, self.decide_sent, submit_records),
-                on(ProvisionReported, load_exchange, decide_reported, submit_records),
-                on(PermitDeadlinePassed, load_exchange, decide_deadline_passed, submit_records),
+                on(InquirySent, load_sent, self.decide_sent, self._submit),
+                on(ProvisionReported, load_exchange, decide_reported, self._submit),
+                on(PermitDeadlinePassed, load_exchange, decide_deadline_passed, self._submit),
                 on(AcquisitionNumberRequested, load_acquisition_requested, decide_acquisition_requested),
                 on(IdentityConfirmed, self.load_identity, self.decide_identity),
                 on(IdentityUnknown, load_identity_unknown, decide_identity_unknown),
@@ -153,14 +155,14 @@ class Network:
         """Sign all permits of the batch with one signature."""
         places = [n for n, decision in enumerate(decisions) if decision.outcome == "issued"]
         if not places:
-            return submit_records(decisions)
+            return self._submit(decisions)
         said = [decisions[n].say[0] for n in places]
         bodies = [message.permit for message in said if isinstance(message, PermitIssued)]
         proofs = sign_batch(bodies, permits.CONTEXT, self._keys.signing)
         closed = list(decisions)
         for n, message, proof in zip(places, said, proofs, strict=True):
             closed[n] = decisions[n]._replace(say=(message._replace(permit_proof=proof),))  # type: ignore[call-arg]
-        return submit_records(closed)
+        return self._submit(closed)
 
     # ── inquiries ────────────────────────────────────────────────────────────────────────────────────────────────
 

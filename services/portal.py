@@ -106,7 +106,9 @@ async def records(routes: Routes, store_of: StoreOf, portal_code: str, now: int)
     names = sorted(set(await routes.ask_each(portal_code, store_of, ask)))
     async with store_of(NETWORK_CODE) as store:
         rows = await store.query(QUERIES["records_of_network"], NETWORK_CODE, names)
-    return shown_records((opened(LogRecord(**row)).record for row in rows), now)
+    kept = [opened(LogRecord(**row)) for row in rows]
+    # Whether it may be disclosed went with the detail that was erased.
+    return shown_records((one.record for one in kept if not one.erased), now)
 
 
 async def self_information(

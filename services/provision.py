@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ from schemas.records import (
     ProvisionHeld,
     ProvisionReported,
 )
-from services.common import About, in_force, name_of, submit_records
+from services.common import About, Draw, in_force, name_of, submit_records
 from services.lists import Lists
 
 NAME = "provision"
@@ -75,9 +76,11 @@ class Ending(NamedTuple):
 
 
 class Provider:
-    """The handlers of provision, with the network's public key, what seals, and the secret that salts digests."""
+    """The handlers of provision, with the network's public key, what seals, the secret that salts the digests of
+    answers, and what gives the salts of records."""
 
-    def __init__(self, verifier: Verifier, lists: Lists, seal: Seal, salt_key: bytes) -> None:
+    def __init__(self, verifier: Verifier, lists: Lists, seal: Seal, salt_key: bytes, draw: Draw) -> None:
+        self._submit = partial(submit_records, draw)
         self._verifier = verifier
         self._lists = lists
         self._seal = seal
@@ -88,11 +91,11 @@ class Provider:
         return Service(
             NAME,
             (
-                on(InquiryForwarded, self.load_forwarded, self.decide_forwarded, submit_records),
-                on(InquiryWithdrawn, self.load_withdrawn, self.decide_withdrawn, submit_records),
-                on(HoldConfirmed, self.load_holds, self.decide_confirmed, submit_records),
-                on(HoldRefused, self.load_holds, self.decide_refused, submit_records),
-                on(HoldDeadlinePassed, self.load_holds, self.decide_deadline_passed, submit_records),
+                on(InquiryForwarded, self.load_forwarded, self.decide_forwarded, self._submit),
+                on(InquiryWithdrawn, self.load_withdrawn, self.decide_withdrawn, self._submit),
+                on(HoldConfirmed, self.load_holds, self.decide_confirmed, self._submit),
+                on(HoldRefused, self.load_holds, self.decide_refused, self._submit),
+                on(HoldDeadlinePassed, self.load_holds, self.decide_deadline_passed, self._submit),
                 on(PermissionListDistributed, load_distributed, decide_distributed),
             ),
             (Timer(Provision, "remind_at", ("HELD",), say_deadline_passed),),

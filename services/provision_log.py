@@ -99,6 +99,7 @@ def next_record(
         context.now,
         leaf_of(sequence, entry.counterpart, pairs[pair], entry.body),
         entry.body,
+        entry.detail,
     )
 
 
@@ -121,7 +122,9 @@ def as_submitted(message: OperationRecorded) -> RecordsSubmitted:
     if not is_institution_code(owner) or message.lane != lane_of(owner):
         raise PeerFault("FIELD_ILL_FORMED", "the lane is not that of an institution's log")
     party = cast(Party, StaffParty.STAFF)
-    return RecordsSubmitted(message.lane, (RecordEntry(owner, STAFF, message.operation_id, party, encode(message)),))
+    return RecordsSubmitted(
+        message.lane, (RecordEntry(owner, STAFF, message.operation_id, party, encode(message), b""),)
+    )
 
 
 async def load_checkpoint_due(messages: Sequence[CheckpointDue], facts: Facts) -> None:

@@ -10,18 +10,19 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from broker.adapters.postgres import QUERIES, PostgresStore
+from broker.rules.records import forgotten, whole
 from broker.tables import LogRecord
-from schemas.codec import decode
 from schemas.records import ProvisionRecorded
 
 PARTIES = ("INQUIRER", "NETWORK", "PROVIDER")
 
 
 class Kept(NamedTuple):
-    """A record with its place in its log."""
+    """A record with its place in its log: the public part and, while it is there, the detail. erased: it is not."""
 
     row: LogRecord
     record: ProvisionRecorded
+    erased: bool = False
 
 
 class Wanted(NamedTuple):
@@ -33,10 +34,9 @@ class Wanted(NamedTuple):
 
 
 def opened(row: LogRecord) -> Kept:
-    """The row with its record decoded."""
-    record = decode(row.body)
-    assert isinstance(record, ProvisionRecorded)
-    return Kept(row, record)
+    """The row with both parts of its record decoded."""
+    record = whole(row.body, row.detail)
+    return Kept(row, record, forgotten(record, row.detail))
 
 
 async def newest(store: PostgresStore, wanted: Wanted, limit: int) -> list[Kept]:

@@ -25,6 +25,7 @@ from broker.ports import Advance, Outgoing, Source
 from broker.rules import checks, sealing
 from broker.rules.checks import History, Leaf, Standing, Text, Violation, Watcher
 from broker.rules.permits import Verifier
+from broker.rules.records import whole
 from broker.runtime import Limits, Worker
 from broker.service import Service
 from broker.tables import (
@@ -49,7 +50,6 @@ from schemas.records import (
     InquiryForwarded,
     InquiryRequested,
     Message,
-    ProvisionRecorded,
 )
 from services import code_management, copies, inquiry, provision_log, resident_register
 from services.lists import Lists
@@ -267,14 +267,17 @@ LISTS = KeptLists()
 def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
     """One service as a new process makes it."""
     if name == "network":
-        return Network(base.network_keys, LISTS).service()
+        return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
     if name == "provision":
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts).service()
+        draw = SeededRandomness(process).bytes
+        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw).service()
     if name == "provision_log":
         return provision_log.service(keys.institutions.sign_checkpoint)
     if name == "resident_register":
         return resident_register.service(keys.register)
-    return {"code_management": code_management.SERVICE, "copies": copies.SERVICE, "inquiry": inquiry.SERVICE}[name]
+    if name == "inquiry":
+        return inquiry.service(SeededRandomness(process).bytes)
+    return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
 
 
 NAMES = ("code_management", "resident_register", "copies", "inquiry", "network", "provision", "provision_log")
@@ -464,9 +467,7 @@ class Country:
         known = self._leaf_of.get(key)
         if known is not None and known.row == row:
             return known
-        record = decode(row.body)
-        assert isinstance(record, ProvisionRecorded)
-        leaf = self._leaf_of[key] = Leaf(row, record)
+        leaf = self._leaf_of[key] = Leaf(row, whole(row.body, row.detail))
         self._leaves[row.exchange_id][f"{row.institution_code}/{row.sequence}"] = leaf
         return leaf
 

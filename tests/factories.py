@@ -24,6 +24,7 @@ from broker.keys import SEAL_INFO, Keys
 from broker.rules import numbers, permits, sealing
 from broker.rules.checks import History
 from broker.rules.permission_list import PermissionRow
+from broker.rules.records import whole
 from broker.rules.signing import sign_batch
 from broker.runtime import Limits
 from broker.service import Context, Handler, Service
@@ -134,7 +135,9 @@ def decided(
 
 def unfolded(message: Any) -> list[Any]:
     """The records in a message that carries some; any other message as it is."""
-    return [decode(entry.body) for entry in message.entries] if isinstance(message, RecordsSubmitted) else [message]
+    if not isinstance(message, RecordsSubmitted):
+        return [message]
+    return [whole(entry.body, entry.detail) for entry in message.entries]
 
 
 def service(name: str, keys: Keys = KEYS) -> Service:
@@ -310,7 +313,7 @@ class Story(Country):
 
     def records(self) -> list[ProvisionRecorded]:
         """Every record that was kept."""
-        return [cast(ProvisionRecorded, decode(row.body)) for row in self.rows(LogRecord)]
+        return [whole(row.body, row.detail) for row in self.rows(LogRecord)]
 
     def parties(self) -> str:
         """Who kept a record, by initials in the order inquirer, network, provider."""

@@ -20,6 +20,7 @@ from broker.rules.identity import jst_date
 from broker.rules.leaves import leaf_of, origin_of_log
 from broker.rules.numbers import find_individual_numbers
 from broker.rules.reasons import SUCCESS
+from broker.rules.records import FORGOTTEN, detail_refusal, forgotten, whole
 from broker.tables import (
     Checkpoint,
     CodeBinding,
@@ -33,7 +34,6 @@ from broker.tables import (
     PairHead,
     Provision,
 )
-from schemas.codec import decode
 from schemas.records import HoldConfirmed, InquiryAnswered, InquiryForwarded, Party, ProvisionRecorded
 
 Source = tuple[str, int]
@@ -75,10 +75,15 @@ class Violation(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A row of a log and the record in it."""
+    """A row of a log and the record in it, with all that was not erased of it."""
 
     row: LogRecord
     record: ProvisionRecorded
+
+    @property
+    def erased(self) -> bool:
+        """Whether the detail is gone, so that its fields say nothing."""
+        return forgotten(self.record, self.row.detail)
 
 
 class Standing(NamedTuple):
@@ -134,15 +139,8 @@ def other_leaves(rows: Iterable[LogRecord]) -> tuple[LogRecord, ...]:
 
 
 def leaves(rows: Iterable[LogRecord]) -> tuple[Leaf, ...]:
-    """Rows of logs with their bodies decoded, those of other leaves left out; Undecodable for one that is no record."""
-    found = []
-    for row in rows:
-        if row.party not in PARTIES:
-            continue
-        record = decode(row.body)
-        assert isinstance(record, ProvisionRecorded)
-        found.append(Leaf(row, record))
-    return tuple(found)
+    """Rows of logs with their records decoded, other leaves left out; Undecodable for bytes that are no record."""
+    return tuple(Leaf(row, whole(row.body, row.detail)) for row in rows if row.party in PARTIES)
 
 
 # ── inquiries and their answers ──────────────────────────────────────────────────────────────────────────────────
@@ -269,12 +267,14 @@ def one_record_a_party(history: History) -> list[Violation]:
 def records_agree(history: History) -> list[Violation]:
     """The records of an exchange that was answered are the same in everything the law has all parties write down."""
     name, found = "records_agree", []
+    erased = {(leaf.record.exchange_id, leaf.record.party) for leaf in history.leaves if leaf.erased}
     for exchange_id, records in _by_exchange(history).items():
         inquirer, provider = records.get(Party.INQUIRER), records.get(Party.PROVIDER)
         answered = [r for r in (inquirer, provider) if r is not None and r.outcome in SUCCESS]
         told = [r for r in records.values() if r.party is not Party.INQUIRER or r.outcome in SUCCESS]
+        there = [r for r in told if (exchange_id, r.party) not in erased]
         for field in SHARED_FIELDS if answered else ():
-            values = {getattr(record, field) for record in told}
+            values = {getattr(record, field) for record in (there if field in FORGOTTEN else told)}
             if len(values) > 1:
                 found.append(Violation(name, exchange_id, f"{field}: {len(values)} different values"))
     return found
@@ -305,7 +305,8 @@ def _named(parties: Collection[Party]) -> str:
 
 
 def blocked_only_by_hand(history: History) -> list[Violation]:
-    """While a copy carried the auto-response block, nothing left but what an operator confirmed, digest for digest."""
+    """While a copy carried the auto-response block, nothing left but what an operator confirmed, digest for digest.
+    Of an exchange whose detail is erased nothing can be said."""
     name, found = "blocked_only_by_hand", []
     exchanges = {row.exchange_id: row for row in history.exchanges}
     provisions = {row.exchange_id: row for row in history.provisions}
@@ -314,8 +315,9 @@ def blocked_only_by_hand(history: History) -> list[Violation]:
     for copy in history.copies:
         copies[copy.institution_code, copy.integrated_number, copy.spi_name_code].append(copy)
     confirmed = {(m.exchange_id, m.operator_id, m.confirmed_digest) for m in history.confirmations}
-    for _, record in history.leaves:
-        if record.party is not Party.PROVIDER or record.outcome not in SUCCESS:
+    for leaf in history.leaves:
+        record = leaf.record
+        if record.party is not Party.PROVIDER or record.outcome not in SUCCESS or leaf.erased:
             continue
         asked, provision = exchanges.get(record.exchange_id), provisions.get(record.exchange_id)
         if asked is None or provision is None:
@@ -380,7 +382,8 @@ def logs_without_gaps(history: History) -> list[Violation]:
 
 
 def leaves_cover_records(history: History) -> list[Violation]:
-    """Each leaf is the hash of its record at its place, and the row names the record it holds."""
+    """Each leaf is the hash of its record at its place, the row names the record it holds, and the detail is the one
+    that the record vouches for."""
     name = "leaves_cover_records"
     found = [
         Violation(name, f"{row.institution_code}/{row.sequence}", "the leaf is of something else")
@@ -388,6 +391,9 @@ def leaves_cover_records(history: History) -> list[Violation]:
         if leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) != row.leaf
     ]
     for row, record in history.leaves:
+        refusal = detail_refusal(record, row.detail)
+        if refusal:
+            found.append(Violation(name, f"{row.institution_code}/{row.sequence}", refusal))
         told = (record.institution_code, record.exchange_id, record.party.value)
         if told != (row.institution_code, row.exchange_id, row.party):
             found.append(Violation(name, f"{row.institution_code}/{row.sequence}", "the row names another record"))

@@ -145,13 +145,17 @@ def answers_as_recorded(history: History, _: Basis) -> list[Violation]:
     """What the inquirer was told is what it recorded. `sealed_answer` of the answers holds the digest of the sealed
     bytes (see `services.audit.messages`)."""
     found = []
-    records = {record.exchange_id: record for _, record in history.leaves if record.party is Party.INQUIRER}
+    records = {
+        leaf.record.exchange_id: leaf.record
+        for leaf in history.leaves
+        if leaf.record.party is Party.INQUIRER and not leaf.erased
+    }
     for answer in history.answers:
         for kind in answer.kinds:
             name = f"{answer.inquirer_institution_code}-{kind.transaction_serial_number}"
             record = records.get(name)
             if record is None:
-                continue  # its absence is another check's
+                continue  # its absence is another check's, and of what was erased nothing can be said
             told = (kind.outcome, kind.rule, kind.provided_at, kind.answer_digest, kind.sealed_answer)
             kept = (record.outcome, record.rule, record.provided_at, record.answer_digest, record.sealed_digest)
             if told != kept:

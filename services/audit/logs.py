@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from broker.rules import checkpoint, merkle
 from broker.rules.checks import Violation
 from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
+from broker.rules.records import detail_refusal, whole
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from schemas.codec import Undecodable, decode
+from schemas.records import ProvisionRecorded
 
 LEAVES = "leaves_cover_records"
 GAPS = "logs_without_gaps"
@@ -100,14 +102,20 @@ class LogAuditor:
     def _look_into(self, row: LogRecord, place: str) -> None:
         try:
             record = decode(row.body)
+            if isinstance(record, ProvisionRecorded):
+                record = whole(row.body, row.detail)
         except Undecodable as error:
-            self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule})")
+            self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule}: {error})")
             return
         names = (row.institution_code, row.exchange_id, row.party)
         names_of = NAMES_OF.get(type(record))
         if names_of is None:
-            self._say(LEAVES, place, f"{row.exchange_id}: a {type(record).__name__} is no record")
-        elif names != names_of(record):
+            self._say(LEAVES, place, f"{row.exchange_id}: no record ({type(record).__name__})")
+            return
+        refusal = detail_refusal(record, row.detail) if isinstance(record, ProvisionRecorded) else ""
+        if refusal:
+            self._say(LEAVES, place, f"{row.exchange_id}: {refusal}")
+        if names != names_of(record):
             self._say(LEAVES, place, f"{row.exchange_id}: the row names another record than it holds")
 
     # ── trees and signatures ─────────────────────────────────────────────────────────────────────────────────────

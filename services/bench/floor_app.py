@@ -169,7 +169,7 @@ class Mover:
                 owner = NETWORK_CODE if step.record == "NETWORK" else exchange[:INSTITUTION_DIGITS]
                 entry = (step.record[:1] + exchange).encode()
                 entries[lane_of(owner)].append(entry)
-        body = self._samples.rows[LogRecord].body
+        body = self._samples.rows[LogRecord].body + self._samples.rows[LogRecord].detail
         for lane, found in entries.items():
             for place in range(0, len(found), ENTRIES_AT_MOST):
                 value = b"".join(entry + body for entry in found[place : place + ENTRIES_AT_MOST])
@@ -187,7 +187,7 @@ class Mover:
 
     def _logged(self, records: Sequence[Delivered]) -> tuple[dict[type[Any], dict[Any, Any]], list[Outgoing]]:
         sample = self._samples.rows[LogRecord]
-        width = 1 + NAME_BYTES + len(sample.body)
+        width = 1 + NAME_BYTES + len(sample.body) + len(sample.detail)
         rows: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
         for record in records:
             value = record.value or b""
@@ -197,14 +197,15 @@ class Mover:
                 owner = NETWORK_CODE if party == "NETWORK" else exchange[:INSTITUTION_DIGITS]
                 sequence = self._sizes[owner]
                 self._sizes[owner] += 1
-                body = value[start + 1 + NAME_BYTES : start + width]
+                middle = start + 1 + NAME_BYTES + len(sample.body)
                 rows[LogRecord][owner, sequence] = sample._replace(
                     institution_code=owner,
                     sequence=sequence,
                     pair_sequence=sequence,
                     exchange_id=exchange,
                     party=party,
-                    body=body,
+                    body=value[start + 1 + NAME_BYTES : middle],
+                    detail=value[middle : start + width],
                 )
                 rows[LogHead][owner] = LogHead(owner, sequence + 1, b"", 0)
         return rows, []

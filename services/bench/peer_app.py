@@ -34,7 +34,7 @@ from broker.rules.identity import derived_id, exchange_id, jst_date, serial_numb
 from broker.rules.leaves import leaf_of
 from broker.rules.permission_list import PermissionList, Question, from_json
 from broker.rules.permits import Verifier, opened
-from broker.rules.records import record_of
+from broker.rules.records import SALT_BYTES, record_of, split
 from broker.rules.signing import sign_batch
 from broker.tables import (
     TABLES,
@@ -104,6 +104,7 @@ class Secrets(NamedTuple):
     keys: Keys
     verifier: Verifier
     seal: Sealer
+    draw: Callable[[int], bytes]
 
 
 def key_of(message: Message) -> bytes:
@@ -548,9 +549,10 @@ class Handlers:
             owner,
             counterpart,
         )
-        body = encode(message)
+        body, detail = split(message, self._secrets.draw(SALT_BYTES))
         leaf = leaf_of(size, counterpart, pair, body)
-        row = LogRecord(owner, size, counterpart, pair, message.exchange_id, message.party.value, now, leaf, body)
+        place = (owner, size, counterpart, pair, message.exchange_id, message.party.value)
+        row = LogRecord(*place, now, leaf, body, detail)
         await call.execute(INSERT[LogRecord], *row)
         grown = merkle.append_all(merkle.from_bytes(frontier), [leaf])
         await call.execute(
@@ -615,7 +617,8 @@ def application(config: settings.Config, pool: asyncpg.Pool[asyncpg.Record], pre
         return serve
 
     keys = read_keys(config)
-    handlers = Handlers(Secrets(keys, Verifier(keys.network_public), Sealer(SystemRandomness())))
+    chance = SystemRandomness()
+    handlers = Handlers(Secrets(keys, Verifier(keys.network_public), Sealer(chance), chance.bytes))
     for kind, handle in handlers.table().items():
         topic = f"{prefix}.{TOPICS[kind]}"
         broker.subscriber(

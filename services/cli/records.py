@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.rules.reasons import reason_of
+from broker.rules.records import FORGOTTEN
 from schemas.records import HoldReason, Outcome
 from services import records
 from services.cli import terminal
@@ -40,6 +41,7 @@ FIELDS = (
     ("copy_digest", "副本のダイジェスト / copies used"),
     ("answer_digest", "回答のダイジェスト / plain answer"),
     ("sealed_digest", "送った内容のダイジェスト / what left"),
+    ("detail_digest", "消せる部分のダイジェスト / what can be erased"),
 )
 
 
@@ -52,12 +54,24 @@ def body_of(kept: Kept) -> dict[str, Any]:
         "pair_sequence": row.pair_sequence,
         "recorded_at": row.recorded_at,
         "leaf": row.leaf,
+        "erased": kept.erased,
     }
     return place | kept.record._asdict()
 
 
+ERASED = "消去済み erased"
+
+
+def field_of(kept: Kept, name: str) -> str:
+    """A field for people; one that was erased is said to be."""
+    value = getattr(kept.record, name)
+    if kept.erased and name in FORGOTTEN:
+        return ERASED
+    return terminal.moment(value) if name.endswith("_at") else short(value)
+
+
 def short(value: Any) -> str:
-    """A field for people."""
+    """A value for people."""
     if isinstance(value, bytes):
         return f"{value.hex()[:16]}…" if value else "—"
     if isinstance(value, tuple):
@@ -71,9 +85,7 @@ def show_side_by_side(exchange_id: str, kept: Sequence[Kept]) -> None:
     """The records of one exchange, a column a party."""
     rows: list[list[Any]] = [["記録の番号 / place in the log", *(str(one.row.sequence) for one in kept)]]
     for name, label in FIELDS:
-        values = [getattr(one.record, name) for one in kept]
-        texts = [terminal.moment(v) for v in values] if name.endswith("_at") else [short(v) for v in values]
-        rows.append([label, *texts])
+        rows.append([label, *(field_of(one, name) for one in kept)])
     columns = ["項目 / field", *(PARTIES[one.row.party] for one in kept)]
     terminal.show_table(f"記録 / records of {exchange_id}", columns, rows)
 
@@ -108,8 +120,8 @@ def list_(
         (
             terminal.moment(one.row.recorded_at),
             PARTIES[one.row.party].split(" ")[0],
-            one.record.inquirer_name,
-            one.record.provider_name,
+            one.record.inquirer_name or one.record.inquirer_institution_code,
+            one.record.provider_name or one.record.provider_institution_code,
             one.record.spi_name_code,
             one.record.outcome.value,
             one.record.rule,

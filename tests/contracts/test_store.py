@@ -81,7 +81,7 @@ def provision(permit: str, state: str, remind_at: int) -> Provision:
 
 def record(sequence: int, exchange: str) -> LogRecord:
     """A row with a key of two columns and bytes of every value."""
-    return LogRecord(A, sequence, B, 1, exchange, "INQUIRER", 2**62, bytes(range(256)), b"\x00\xff")
+    return LogRecord(A, sequence, B, 1, exchange, "INQUIRER", 2**62, bytes(range(256)), b"\x00\xff", b"\xfe")
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────

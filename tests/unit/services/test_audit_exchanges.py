@@ -77,7 +77,7 @@ def leaf(party: Party, **changes: Any) -> checks.Leaf:
         "row_id": "16-2-1",
     }
     record = record_of(party, INQUIRER, NAME, **(facts | changes))
-    return checks.Leaf(LogRecord(INQUIRER, 0, PROVIDER, 1, NAME, party.value, AT + 9, b"", b""), record)
+    return checks.Leaf(LogRecord(INQUIRER, 0, PROVIDER, 1, NAME, party.value, AT + 9, b"", b"", b""), record)
 
 
 def forwarded(permit: Permit = PERMIT, key: Any = None) -> InquiryForwarded:

@@ -10,9 +10,8 @@ import pytest
 from broker.keys import InstitutionKeys
 from broker.rules import merkle
 from broker.rules.leaves import leaf_of, origin_of_log
-from broker.rules.records import record_of
+from broker.rules.records import SALT_BYTES, record_of, split
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
-from schemas.codec import encode
 from schemas.records import Outcome, Party
 from services.audit.logs import GAPS, HEADS, LEAVES, ROOTS, SIGNATURES, LogAuditor
 
@@ -30,9 +29,9 @@ class Log(NamedTuple):
     checkpoints: list[Checkpoint]
 
 
-def body(number: int) -> bytes:
-    """The number-th record."""
-    return encode(
+def parts(number: int) -> tuple[bytes, bytes]:
+    """Body and detail of the number-th record."""
+    return split(
         record_of(
             Party.INQUIRER,
             OWNER,
@@ -45,7 +44,8 @@ def body(number: int) -> bytes:
             procedure_code="JT99000000000001",
             spi_name_code="TM99000000000001",
             outcome=Outcome.OK,
-        )
+        ),
+        bytes([number]) * SALT_BYTES,
     )
 
 
@@ -54,9 +54,10 @@ def log(size: int = 9, signed: Sequence[int] = (4, 9)) -> Log:
     rows = []
     for number in range(size):
         counterpart, pair = COUNTERPARTS[number % 2], number // 2 + 1
-        leaf = leaf_of(number, counterpart, pair, body(number))
+        body, detail = parts(number)
+        leaf = leaf_of(number, counterpart, pair, body)
         name = f"{OWNER}-{number:020d}"
-        rows.append(LogRecord(OWNER, number, counterpart, pair, name, "INQUIRER", 0, leaf, body(number)))
+        rows.append(LogRecord(OWNER, number, counterpart, pair, name, "INQUIRER", 0, leaf, body, detail))
     frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in rows])
     pairs = [PairHead(OWNER, one, len(rows[place::2])) for place, one in enumerate(COUNTERPARTS)]
     notes = [sign(rows, at) for at in signed]
@@ -99,14 +100,26 @@ def test_an_empty_log_passes() -> None:
 
 def changed_body(one: Log) -> Log:
     """Another record in the place of one."""
-    one.rows[5] = one.rows[5]._replace(body=body(6))
+    one.rows[5] = one.rows[5]._replace(body=parts(6)[0])
     return one
 
 
 def changed_body_and_leaf(one: Log) -> Log:
     """Another record, and the stored hash made to fit."""
-    row = one.rows[5]._replace(body=body(5)[:-1] + b"\x02")
+    row = one.rows[5]._replace(body=parts(5)[0][:-1] + b"\x02")
     one.rows[5] = row._replace(leaf=leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body))
+    return one
+
+
+def changed_detail(one: Log) -> Log:
+    """Another detail than the body vouches for."""
+    one.rows[5] = one.rows[5]._replace(detail=parts(6)[1])
+    return one
+
+
+def damaged_detail(one: Log) -> Log:
+    """Bytes that are no detail."""
+    one.rows[1] = one.rows[1]._replace(detail=b"\x00")
     return one
 
 
@@ -158,6 +171,8 @@ def other_frontier(one: Log) -> Log:
     [
         (changed_body, LEAVES, f"{OWNER}/5"),
         (changed_body_and_leaf, ROOTS, f"{OWNER}@9"),
+        (changed_detail, LEAVES, f"{OWNER}/5"),
+        (damaged_detail, LEAVES, f"{OWNER}/1"),
         (removed_row, GAPS, f"{OWNER}/4"),
         (removed_tail, ROOTS, f"{OWNER}@9"),
         (other_signer, SIGNATURES, f"{OWNER}@9"),
@@ -172,6 +187,14 @@ def test_tampering_is_found_where_it_was_done(tamper: Callable[[Log], Log], chec
     found = audited(tamper(log())).found
 
     assert (check, place) in {(one.check, one.subject) for one in found}
+
+
+def test_an_erased_detail_breaks_nothing() -> None:
+    """The leaf covers the body and the body names the detail's digest: a log whose details are gone is as good."""
+    one = log()
+    one.rows[:] = [row._replace(detail=b"") for row in one.rows]
+
+    assert audited(one).found == []
 
 
 def test_what_lies_after_the_last_signature_is_counted_as_unsigned() -> None:

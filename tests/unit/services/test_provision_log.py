@@ -28,11 +28,19 @@ from broker.decision import Decision
 from broker.errors import PeerFault
 from broker.rules import checkpoint, merkle
 from broker.rules.leaves import leaf_of, origin_of_log
-from broker.rules.records import record_of
+from broker.rules.records import SALT_BYTES, record_of, whole
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from broker.topics import LANES, lane_of
 from schemas.codec import MAXIMUM_MESSAGE_BYTES, decode, encode
-from schemas.records import CheckpointDue, OperationRecorded, Outcome, Party, ProvisionRecorded, RecordsSubmitted
+from schemas.records import (
+    CheckpointDue,
+    OperationRecorded,
+    Outcome,
+    Party,
+    ProvisionRecorded,
+    RecordEntry,
+    RecordsSubmitted,
+)
 from services.common import ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
 from services.network import NETWORK_CODE
 from services.provision_log import CHECKPOINT_MS
@@ -127,7 +135,7 @@ def test_records_hold_no_value(country: Story) -> None:
 
     assert len(values) > country.plan.residents
     for row in country.rows(LogRecord):
-        assert not [value for value in values if value in row.body]
+        assert not [value for value in values if value in row.body + row.detail]
 
 
 def test_records_hold_no_number_of_the_person(country: Story) -> None:
@@ -137,7 +145,7 @@ def test_records_hold_no_number_of_the_person(country: Story) -> None:
     codes = {WORLD.code_of(person, one).encode() for person in people for one in (person.home, person.previous)}
 
     for row in country.rows(LogRecord):
-        assert not [text for text in numbers | codes if text in row.body]
+        assert not [text for text in numbers | codes if text in row.body + row.detail]
 
 
 def test_pair_sequences_have_no_gap(country: Story) -> None:
@@ -212,8 +220,16 @@ def record(n: int = 0, owner: str = KARIYA, party: Party = Party.INQUIRER, items
     )
 
 
+SALT = b"\x05" * SALT_BYTES
+
+
+def joined(kept: RecordEntry | LogRecord) -> ProvisionRecorded:
+    """The record as it was said, before it was split."""
+    return whole(kept.body, kept.detail)._replace(detail_digest=b"")
+
+
 def submitted(*records: ProvisionRecorded) -> RecordsSubmitted:
-    return RecordsSubmitted(lane_of(records[0].institution_code), tuple(map(entry_of, records)))
+    return RecordsSubmitted(lane_of(records[0].institution_code), tuple(entry_of(one, SALT) for one in records))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +257,7 @@ def test_records_are_appended_in_their_order() -> None:
     assert together.tables[LogRecord] == apart.tables[LogRecord]
     assert together.tables[LogHead] == apart.tables[LogHead]
     assert together.tables[LogHead][(KARIYA,)].size == 5
-    assert [decode(row.body) for row in together.tables[LogRecord].values()] == records
+    assert [joined(row) for row in together.tables[LogRecord].values()] == records
 
 
 def test_logs_of_one_lane_do_not_mix() -> None:
@@ -286,7 +302,7 @@ def test_records_travel_a_lane_at_a_time() -> None:
         Decision("ok", (CheckpointDue(owner, n), record(n, owner, Party.NETWORK))) for n, owner in enumerate(owners * 2)
     ]
 
-    closed = submit_records(decisions)
+    closed = submit_records(bytes, decisions)
     messages = [m for d in closed for m in d.say if isinstance(m, RecordsSubmitted)]
     entries = [entry for message in messages for entry in message.entries]
 
@@ -294,9 +310,9 @@ def test_records_travel_a_lane_at_a_time() -> None:
     assert len({m.lane for m in messages}) == len(messages) <= LANES
     assert all(lane_of(entry.institution_code) == m.lane for m in messages for entry in m.entries)
     for owner in owners:
-        mine = [decode(entry.body) for entry in entries if entry.institution_code == owner]
+        mine = [joined(entry) for entry in entries if entry.institution_code == owner]
         assert mine == [d.say[1] for d in decisions if d.say[1].institution_code == owner]  # type: ignore[union-attr]
-    assert submit_records([Decision("late")]) == [Decision("late")]
+    assert submit_records(bytes, [Decision("late")]) == [Decision("late")]
 
 
 @pytest.mark.parametrize(("count", "items"), [(ENTRIES_AT_MOST * 2 + 1, 1), (ENTRIES_AT_MOST, 500), (3, 9000)])
@@ -304,12 +320,12 @@ def test_records_on_their_way_fit_in_messages(count: int, items: int) -> None:
     """However many records, and items named in them: each message stays below the limit and none is left out."""
     records = [record(n, items=items) for n in range(count)]
 
-    (closed,) = submit_records([Decision("ok", tuple(records))])
+    (closed,) = submit_records(bytes, [Decision("ok", tuple(records))])
     messages = [message for message in closed.say if isinstance(message, RecordsSubmitted)]
 
     assert all(len(encode(message)) <= MAXIMUM_MESSAGE_BYTES for message in messages)
     assert all(len(message.entries) <= ENTRIES_AT_MOST for message in messages)
-    assert [decode(entry.body) for message in messages for entry in message.entries] == records
+    assert [joined(entry) for message in messages for entry in message.entries] == records
 
 
 def test_resident_of_the_stories() -> None:
