@@ -108,9 +108,9 @@ def list_(
 
     async def read() -> list[Kept]:
         async with at_desk(system, operator) as desk:
-            await desk.ask("RECORDS_LIST", About(exchange, institution))
-            store = await desk.store(institution)
-            return await records.newest(store, wanted, limit)
+            verdict = await desk.ask("RECORDS_LIST", About(exchange, institution))
+            found = await records.newest(await desk.store(institution), wanted, limit)
+            return [one for one in found if desk.is_owner or verdict.sees(one.record.spi_name_code)]
 
     found = wait_for(read())
     if json_:
@@ -155,8 +155,9 @@ def show(
 
     async def read() -> list[Kept]:
         async with at_desk(system, operator) as desk:
-            await desk.ask("RECORDS_SHOW", About(exchange_id, institution))
-            return await records.of_exchange(await desk.store(institution), exchange_id)
+            verdict = await desk.ask("RECORDS_SHOW", About(exchange_id, institution))
+            found = await records.of_exchange(await desk.store(institution), exchange_id)
+            return [one for one in found if desk.is_owner or verdict.sees(one.record.spi_name_code)]
 
     found = wait_for(read())
     if json_:
