@@ -49,6 +49,15 @@ class Config:
     timer_seconds: float = setting(1.0, "how often timers look, seconds")
     lease_seconds: float = setting(5.0, "how long a silent owner keeps its shards, seconds")
     patience_seconds: float = setting(120.0, "how long Kafka or PostgreSQL may be away before a service gives up")
+    witnesses: int = setting(
+        2, "neighbours that cosign each log's checkpoints; taken up by `chukan up` and `chukan init`"
+    )
+    checkpoint_seconds: float = setting(
+        5.0, "how long a log may grow unsigned, seconds; more where there are over 500 institutions"
+    )
+    cosigned_within_seconds: float = setting(
+        0.0, "provision stops when its log's newest cosigned checkpoint is older than this; 0: it never does"
+    )
 
 
 FIELDS = {one.name: one for one in fields(Config)}

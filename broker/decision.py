@@ -14,9 +14,11 @@ class Decision(NamedTuple):
     say: messages to publish, in order; topics and keys follow from their schemas.
     write: rows (of `broker.tables`) to insert or replace by their key.
     remove: rows to delete by their key.
+    alarm: what a person must be told at once, for the log line; codes only, never a person's data.
     """
 
     outcome: str
     say: tuple[Message, ...] = ()
     write: tuple[Any, ...] = ()
     remove: tuple[Any, ...] = ()
+    alarm: str = ""

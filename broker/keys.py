@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.ports import Randomness
-from broker.rules import checkpoint, sealing
+from broker.rules import checkpoint, cosignature, sealing
 from broker.rules.signing import KeyPair, key_pair_from_bytes
 
 MASTER_BYTES = 32
@@ -29,11 +29,12 @@ def derive(master: bytes, label: str) -> bytes:
 
 
 class InstitutionKeys:
-    """The keys of institutions: Ed25519 for checkpoints, X25519 for sealed answers."""
+    """The keys of institutions: Ed25519 for checkpoints and, apart, for cosignatures; X25519 for sealed answers."""
 
     def __init__(self, master: bytes) -> None:
         self._master = master
         self._signing: dict[str, KeyPair] = {}
+        self._witness: dict[str, KeyPair] = {}
 
     def signing(self, institution_code: str) -> KeyPair:
         """The pair that signs an institution's checkpoints."""
@@ -41,6 +42,14 @@ class InstitutionKeys:
         if pair is None:
             pair = key_pair_from_bytes(derive(self._master, f"signing/{institution_code}"))
             self._signing[institution_code] = pair
+        return pair
+
+    def witness(self, institution_code: str) -> KeyPair:
+        """The pair that cosigns others' checkpoints; never the one that signs its own (C2SP tlog-cosignature)."""
+        pair = self._witness.get(institution_code)
+        if pair is None:
+            pair = key_pair_from_bytes(derive(self._master, f"witness/{institution_code}"))
+            self._witness[institution_code] = pair
         return pair
 
     def sealing_private(self, institution_code: str, generation: int = 0) -> bytes:
@@ -56,6 +65,11 @@ class InstitutionKeys:
         """A signed note over a log; the signer's name is the origin."""
         text = checkpoint.format_checkpoint(origin, size, root)
         return checkpoint.sign(text, origin, self.signing(institution_code).private_key)
+
+    def cosign(self, institution_code: str, note_text: str, time: int) -> str:
+        """The institution's signature line, as a witness, for the checkpoint in these three lines."""
+        name = cosignature.name_of_witness(institution_code)
+        return cosignature.cosign(note_text, name, self.witness(institution_code).private_key, time)
 
 
 class Sealer:

@@ -73,6 +73,7 @@ class Advance(NamedTuple):
     outbox: bytes
     published: tuple[int, ...]  # batches whose outbox rows are no longer needed
     lease_until: int
+    at: int = 0  # the moment the batch was decided at
 
 
 class Log(Protocol):
@@ -121,7 +122,8 @@ class Transaction(Protocol):
         """Until this transaction ends, no other that asks for the same name goes on."""
 
     async def advance(self, advance: Advance) -> None:
-        """Positions, outbox and batch number are those given; Fenced when the epoch is no longer the shard's."""
+        """Positions, outbox and batch number are those given, and the journal names the batch when it read something;
+        Fenced when the epoch is no longer the shard's."""
 
 
 class Store(Protocol):

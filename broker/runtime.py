@@ -334,6 +334,7 @@ class Worker:
                 pack(said, now),
                 published,
                 now + self._lease_ms,
+                now,
             )
             await transaction.advance(advance)
             # A crash from here to the end of the commit leaves all of the batch or nothing of it.
@@ -357,6 +358,18 @@ class Worker:
             except _Undone:
                 pass
         return frozenset(refused or (record.place for record, _ in opened))
+
+    async def again(
+        self, batch: int, records: Sequence[Delivered], unstorable: frozenset[int] = NOWHERE
+    ) -> list[Outgoing]:
+        """For a replay: serve these records as the batch of this number; what it says is returned, not published."""
+        if not self.serving.is_set():
+            await self._start()
+        self._batch = batch - 1
+        await self.handle(records, unstorable=unstorable)
+        said = [message for _, messages in self._waiting for message in messages]
+        self._waiting.clear()
+        return said
 
     async def _hold(self, now: int) -> None:
         """Change nothing but the lease; Fenced when the shard is another's."""
@@ -436,6 +449,9 @@ class Worker:
             except PeerFault as fault:
                 self._set_aside(record, fault.rule, fault.text, facts, now, said)
                 decision = Decision("set_aside")
+            if decision.alarm:
+                rule, reason = decision.outcome, decision.alarm
+                EVENT.warning("alarm", service=self.service.name, shard=self.shard, rule=rule, reason=reason)
             facts.absorb(decision)
             decisions.append(decision)
             outcomes[decision.outcome] = outcomes.get(decision.outcome, 0) + 1

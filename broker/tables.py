@@ -269,6 +269,7 @@ class LogHead(NamedTuple):
     size: int
     frontier: bytes
     checkpoint_due_at: int  # 0 when the last checkpoint covers everything
+    growth: bytes = b""  # what proves growth since the last checkpoint; empty before the first
 
 
 class PairHead(NamedTuple):
@@ -397,6 +398,67 @@ class PortalNotice(NamedTuple):
     sent_at: int
 
 
+class CosignedLog(NamedTuple):
+    """How far a log is cosigned by a quorum of its witnesses. Written by provision_log, looked at by provision."""
+
+    institution_code: str
+    size: int
+    cosigned_at: int  # 0 before the first
+    first_signed_at: int
+    refresh_due_at: int  # when an idle log shows its checkpoint again; 0 when nobody asks for fresh cosignatures
+
+
+class Cosignature(NamedTuple):
+    """One witness's signature line for one checkpoint, as its log has it. Written by provision_log."""
+
+    institution_code: str
+    size: int
+    witness_code: str
+    line: str
+    cosigned_at: int
+
+
+# ── witnesses ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class WitnessDuty(NamedTuple):
+    """That an institution witnesses a log, and the keys of both (Ed25519, raw). Written when an installation is set
+    up, from the plan's ring and the number of witnesses that is set."""
+
+    institution_code: str
+    witness_code: str
+    log_key: bytes
+    witness_key: bytes
+
+
+class WitnessedLog(NamedTuple):
+    """All that a witness knows of a log: the last checkpoint it cosigned. Written by witness alone."""
+
+    witness_code: str
+    institution_code: str
+    size: int
+    note: str
+    cosigned_at: int
+
+
+class LogFork(NamedTuple):
+    """What a witness keeps when a checkpoint does not continue the one it cosigned at `size`. Written by witness.
+
+    Both notes, and what the log claimed; with the rule LOG_FORKED they convict the log by themselves.
+    """
+
+    witness_code: str
+    institution_code: str
+    size: int
+    rule: str
+    kept_note: str
+    seen_note: str
+    claimed_size: int
+    claimed_root: bytes
+    proof: bytes
+    found_at: int
+
+
 # ── resident register (J-LIS), outside intermediate server and network ───────────────────────────────────────────
 
 
@@ -507,6 +569,11 @@ TABLES: tuple[Table, ...] = (
     Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
     Table("portal_notices", PortalNotice, ("institution_code", "notice_id"), (("institution_code", "linkage_code"),)),
     Table("institution_keys", InstitutionKey, ("institution_code", "generation"), (("institution_code",),)),
+    Table("cosignatures", Cosignature, ("institution_code", "size", "witness_code")),
+    Table("cosigned_logs", CosignedLog, ("institution_code",)),
+    Table("witness_duties", WitnessDuty, ("institution_code", "witness_code"), (("institution_code",),)),
+    Table("witnessed_logs", WitnessedLog, ("witness_code", "institution_code"), tenant="witness_code"),
+    Table("log_forks", LogFork, ("witness_code", "institution_code", "size"), tenant="witness_code"),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )

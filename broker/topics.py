@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from schemas.codec import KEY, TOPIC
-from schemas.records import CheckpointDue, Message
+from schemas.records import Message
 
 SHARED = "shared"
 DAY_MS = 86_400_000
@@ -81,8 +81,8 @@ class Topics:
         kind = type(message)
         key: str = getattr(message, KEY[kind])
         topic = TOPIC[kind]
-        if self._internal[kind] and (KEY[kind] == "lane" or kind is CheckpointDue):
-            # What is about a log comes to the shard that writes it.
+        if self._internal[kind] and KEY[kind] in ("lane", "institution_code"):
+            # What concerns one log lies where its records do, whatever the number of partitions: one shard writes it.
             lane = key if KEY[kind] == "lane" else lane_of(key)
             return Destination(topic, int(lane) % self.partitions, key.encode())
         if self._internal[kind]:

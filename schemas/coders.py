@@ -216,6 +216,131 @@ def decode_checkpoint_due(d: bytes, p: int) -> tuple[r.CheckpointDue, int]:
     return r.CheckpointDue(f0, f1), p
 
 
+def encode_checkpoint_published(record: r.CheckpointPublished) -> bytes:
+    """The body of a CheckpointPublished."""
+    f0, f1, f2, f3, f4 = record
+    f1b = f1.encode()
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, encode_long(f2), LENGTHS[len(f3)], f3, LENGTHS[len(f4)], f4))
+
+
+def decode_checkpoint_published(d: bytes, p: int) -> tuple[r.CheckpointPublished, int]:
+    """A CheckpointPublished and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e]
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CheckpointPublished(f0, f1, f2, f3, f4), p
+
+
+def encode_witness_answer(record: r.WitnessAnswer) -> bytes:
+    """The body of a WitnessAnswer."""
+    f0, f1, f2, f3, f4 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2), encode_long(f3), TEXTS[f4]))
+
+
+def decode_witness_answer(d: bytes, p: int) -> tuple[r.WitnessAnswer, int]:
+    """A WitnessAnswer and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.WitnessAnswer(f0, f1, f2, f3, f4), p
+
+
+def encode_checkpoint_witnessed(record: r.CheckpointWitnessed) -> bytes:
+    """The body of a CheckpointWitnessed."""
+    f0, f1, f2 = record
+    f2b = b"".join([encode_long(len(f2)), *[encode_witness_answer(one) for one in f2], END]) if f2 else END
+    return b"".join((TEXTS[f0], encode_long(f1), f2b))
+
+
+def decode_checkpoint_witnessed(d: bytes, p: int) -> tuple[r.CheckpointWitnessed, int]:
+    """A CheckpointWitnessed and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    f2l: list[r.WitnessAnswer] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            one, p = decode_witness_answer(d, p)
+            f2l.append(one)
+        c, p = items_ahead(d, p)
+    f2 = tuple(f2l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CheckpointWitnessed(f0, f1, f2), p
+
+
 def encode_code_acquisition_failed(record: r.CodeAcquisitionFailed) -> bytes:
     """The body of a CodeAcquisitionFailed."""
     f0, f1, f2, f3 = record
@@ -3376,6 +3501,8 @@ CODERS = {
     r.AcquisitionNumberRequested: (encode_acquisition_number_requested, decode_acquisition_number_requested),
     r.CancelOrdered: (encode_cancel_ordered, decode_cancel_ordered),
     r.CheckpointDue: (encode_checkpoint_due, decode_checkpoint_due),
+    r.CheckpointPublished: (encode_checkpoint_published, decode_checkpoint_published),
+    r.CheckpointWitnessed: (encode_checkpoint_witnessed, decode_checkpoint_witnessed),
     r.CodeAcquisitionFailed: (encode_code_acquisition_failed, decode_code_acquisition_failed),
     r.CodeAcquisitionRequested: (encode_code_acquisition_requested, decode_code_acquisition_requested),
     r.CodeRequestDeadlinePassed: (encode_code_request_deadline_passed, decode_code_request_deadline_passed),

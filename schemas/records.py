@@ -165,6 +165,98 @@ def _write_checkpoint_due(record: CheckpointDue) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class CheckpointPublished(NamedTuple):
+    """A log shows its witnesses a checkpoint it has signed, and proves that it continues the one before (C2SP tlog-witness).
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        note: The signed note (C2SP tlog-checkpoint).
+        previous_size: Size of the checkpoint published before; 0 when this is the first.
+        previous_root: Root of the log at that size, 32 bytes.
+        proof: Consistency proof between the two (RFC 9162 section 2.1.4), 32 bytes a hash.
+    """
+
+    institution_code: str
+    note: str
+    previous_size: int
+    previous_root: bytes
+    proof: bytes
+
+
+def _read_checkpoint_published(plain: Mapping[str, Any]) -> CheckpointPublished:
+    return CheckpointPublished(
+        plain["institution_code"],
+        plain["note"],
+        plain["previous_size"],
+        plain["previous_root"],
+        plain["proof"],
+    )
+
+
+def _write_checkpoint_published(record: CheckpointPublished) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class WitnessAnswer(NamedTuple):
+    """One witness's answer.
+
+    Fields:
+        witness_code: Which institution: 16 digits.
+        rule: Why it does not cosign; empty when it does.
+        cosigned_size: Size of the last checkpoint of this log it has cosigned.
+        cosigned_at: When it cosigned that, milliseconds since 1970 UTC.
+        line: The signature line (C2SP tlog-cosignature v1); empty when it does not cosign.
+    """
+
+    witness_code: str
+    rule: str
+    cosigned_size: int
+    cosigned_at: int
+    line: str
+
+
+def _read_witness_answer(plain: Mapping[str, Any]) -> WitnessAnswer:
+    return WitnessAnswer(
+        plain["witness_code"],
+        plain["rule"],
+        plain["cosigned_size"],
+        plain["cosigned_at"],
+        plain["line"],
+    )
+
+
+def _write_witness_answer(record: WitnessAnswer) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CheckpointWitnessed(NamedTuple):
+    """What the witnesses of a log say of a checkpoint they were shown: a cosignature each, or the rule that forbids it.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        size: Size of the checkpoint that was shown.
+        answers: One for each witness of the log.
+    """
+
+    institution_code: str
+    size: int
+    answers: tuple[WitnessAnswer, ...]
+
+
+def _read_checkpoint_witnessed(plain: Mapping[str, Any]) -> CheckpointWitnessed:
+    return CheckpointWitnessed(
+        plain["institution_code"],
+        plain["size"],
+        tuple([_read_witness_answer(one) for one in plain["answers"]]),
+    )
+
+
+def _write_checkpoint_witnessed(record: CheckpointWitnessed) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["answers"] = [_write_witness_answer(one) for one in record.answers]
+    return plain
+
+
 class CodeAcquisitionFailed(NamedTuple):
     """No code: the number is unknown, used, expired or of another institution, or the person is unknown.
 
@@ -2066,6 +2158,8 @@ Message = (
     | AcquisitionNumberRequested
     | CancelOrdered
     | CheckpointDue
+    | CheckpointPublished
+    | CheckpointWitnessed
     | CodeAcquisitionFailed
     | CodeAcquisitionRequested
     | CodeRequestDeadlinePassed
@@ -2118,6 +2212,8 @@ MESSAGES: tuple[type[Any], ...] = (
     AcquisitionNumberRequested,
     CancelOrdered,
     CheckpointDue,
+    CheckpointPublished,
+    CheckpointWitnessed,
     CodeAcquisitionFailed,
     CodeAcquisitionRequested,
     CodeRequestDeadlinePassed,
@@ -2194,6 +2290,20 @@ CODERS: tuple[Any, ...] = (
     ),
     (CancelOrdered, _read_cancel_ordered, _write_cancel_ordered, "inquiry.cancel_ordered", "exchange_id"),
     (CheckpointDue, _read_checkpoint_due, _write_checkpoint_due, "timers.checkpoint_due", "institution_code"),
+    (
+        CheckpointPublished,
+        _read_checkpoint_published,
+        _write_checkpoint_published,
+        "provision_log.checkpoint_published",
+        "institution_code",
+    ),
+    (
+        CheckpointWitnessed,
+        _read_checkpoint_witnessed,
+        _write_checkpoint_witnessed,
+        "witness.checkpoint_witnessed",
+        "institution_code",
+    ),
     (
         CodeAcquisitionFailed,
         _read_code_acquisition_failed,

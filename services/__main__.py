@@ -25,6 +25,7 @@ from services.cli import (
     system,
     terminal,
     topics,
+    witness,
     world,
 )
 from services.cli.options import example
@@ -55,6 +56,7 @@ app.add_typer(management.nws, name="nws")
 app.add_typer(portal.app, name="portal")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)

@@ -1,7 +1,8 @@
 """Who may touch which topic: the users of an installation and their rights, as data.
 
-Three users run the parts, so that no single credential reaches everything: the intermediate server, the network, the
-resident register. Each attached institution has one user, bound to its own prefix; staff tools have one for decisions.
+Four users run the parts, so that no single credential reaches everything: the intermediate server, the network, the
+resident register, the witnesses. Each attached institution has one user, bound to its own prefix; staff tools have one
+for decisions.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Sequence
 from broker.embedded.admin import Acl
 from schemas.codec import TOPIC
 from schemas.records import CopySubmitted, IdentityNotified, InquiryRejected, InquiryRequested, OperatingStateNotified
-from services import network, resident_register
+from services import network, resident_register, witness
 
 INTERMEDIATE_SERVER = "intermediate-server"
 NETWORK = "network"
 REGISTER = "resident-register"
+WITNESS = "witness"
 OPERATIONS = "operations"
 SIMULATED = "simulated-institutions"
 
@@ -25,12 +27,22 @@ INTERMEDIATE_SAYS = (
     "institution.",
     "inquiry.",
     "provision.",
+    "provision_log.",
     "code_management.",
     "timers.",
     "records.",
     "network.permission_list_distributed",
 )
-INTERMEDIATE_HEARS = ("institution.", "inquiry.", "provision.", "network.", "operations.", "timers.", "records.")
+INTERMEDIATE_HEARS = (
+    "institution.",
+    "inquiry.",
+    "provision.",
+    "network.",
+    "operations.",
+    "timers.",
+    "records.",
+    "witness.",
+)
 NETWORK_HEARS = (
     "inquiry.permit_requested",
     "inquiry.inquiry_sent",
@@ -41,7 +53,7 @@ NETWORK_HEARS = (
     "timers.acquisition_deadline_passed",
 )
 
-SERVICE_USER = {network.NAME: NETWORK, resident_register.NAME: REGISTER}
+SERVICE_USER = {network.NAME: NETWORK, resident_register.NAME: REGISTER, witness.NAME: WITNESS}
 
 
 def user_of(service: str) -> str:
@@ -85,11 +97,13 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *write(NETWORK, NETWORK_SAYS),
         *read(REGISTER, ("juki.",)),
         *write(REGISTER, REGISTER_SAYS),
+        *read(WITNESS, ("provision_log.",)),
+        *write(WITNESS, ("witness.",)),
         *write(OPERATIONS, ("operations.", "network.permission_list_distributed")),
         *institution_rights(SIMULATED, "shared"),
         Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, "shared"), ("write", "describe")),
     ]
-    parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER)
+    parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER, WITNESS)
     found += [Acl(user, "group", "prefixed", "chukan.", ("read", "describe")) for user in parts]
     for code in institutions:
         found += institution_rights(institution_user(code), code)
@@ -106,5 +120,5 @@ def institution_user(institution_code: str) -> str:
 
 def users(institutions: Sequence[str]) -> list[str]:
     """Every user of an installation with these attached institutions."""
-    parts = [INTERMEDIATE_SERVER, NETWORK, REGISTER, OPERATIONS, SIMULATED]
+    parts = [INTERMEDIATE_SERVER, NETWORK, REGISTER, WITNESS, OPERATIONS, SIMULATED]
     return [*parts, *(institution_user(code) for code in institutions)]

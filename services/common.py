@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from broker.decision import Decision
 from broker.errors import PeerFault
@@ -19,6 +19,24 @@ from schemas.records import Party, ProvisionRecorded, RecordEntry, RecordsSubmit
 BY_PERSON = ("institution_code", "integrated_number")
 ENTRIES_AT_MOST = 200  # records in one message
 BODIES_AT_MOST = MAXIMUM_MESSAGE_BYTES // 2  # bytes of records in one message: a record names as many items as it likes
+
+
+CHECKPOINT_MS = 5000
+CHECKPOINTS_A_SECOND = 100  # of all logs together: what signing and witnessing may cost is bounded by this
+REFRESHES = 3  # cosignatures within the time they are believed
+
+
+class Terms(NamedTuple):
+    """How often a log is signed, and how fresh its cosignatures must be, in milliseconds. cosigned_within_ms 0: they
+    may be of any age, and need not be there."""
+
+    checkpoint_ms: int = CHECKPOINT_MS
+    cosigned_within_ms: int = 0
+
+    @property
+    def refresh_ms(self) -> int:
+        """When an idle log asks for fresh cosignatures; 0: never."""
+        return self.cosigned_within_ms // REFRESHES
 
 
 class About(Protocol):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from broker.config import DEFAULTS, FIELDS, PREFIX
-from broker.rules import exchange
+from broker.rules import exchange, reconciliation
 from schemas.codec import KEY, TOPIC, schema_id
 from schemas.records import MESSAGES
 
@@ -65,9 +65,13 @@ def client_page(text: str) -> str:
 
 
 def architecture_page(text: str) -> str:
-    """ARCHITECTURE.md with the diagram of today."""
-    part = f"<!-- begin exchange -->\n```mermaid\n{exchange.diagram()}\n```\n<!-- end exchange -->"
-    return re.sub(r"<!-- begin exchange -->.*?<!-- end exchange -->", lambda _: part, text, flags=re.DOTALL)
+    """ARCHITECTURE.md with the diagram and the verdicts of today."""
+    parts = {"exchange": f"```mermaid\n{exchange.diagram()}\n```", "verdicts": reconciliation.table()}
+    for name, part in parts.items():
+        before, begin, rest = text.partition(f"<!-- begin {name} -->\n")
+        _, end, after = rest.partition(f"<!-- end {name} -->")
+        text = f"{before}{begin}{part}\n{end}{after}"
+    return text
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from broker.embedded.kafka import STARTS_WITHIN_SECONDS, EmbeddedKafka
 from broker.embedded.postgres import EmbeddedPostgres
 from broker.errors import ConfigurationFault
 from broker.keys import Keys
-from broker.tables import TABLES
+from broker.tables import TABLES, WitnessDuty, WitnessedLog
 from broker.topics import Topics
 from services import access
 from services.key_management import private_keys_of
@@ -40,6 +40,7 @@ from services.world import Plan, World
 
 DATABASE = "chukan"
 ROWS_A_COPY = 20_000
+MOST_DUTIES = 100_000
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,14 @@ class Installation:
     ) -> None:
         await migrate(dsn)
         await self._let_in(dsn, world)
-        if not empty:
-            return
         store = PostgresStore(await connect_pool(dsn, 2))
         try:
-            await self._clear_half_a_world(store)
-            await create_world(store, world, progress)
-            await load_rows(store, demonstration.set_up(self.secrets, (NETWORK_CODE, *world.names), world.plan.at))
+            if empty:
+                await self._clear_half_a_world(store)
+                await create_world(store, world, progress)
+                simulated = demonstration.set_up(self.secrets, (NETWORK_CODE, *world.names), world.plan.at)
+                await load_rows(store, simulated)
+            await assign_witnesses(store, world.witness_duties(self.config.witnesses))
         finally:
             await store.close()
 
@@ -228,8 +230,12 @@ class Installation:
         return KafkaAccess(parts.bootstrap, user, self.password(user), self.config.kafka_security_protocol)
 
     def environment(self, parts: Parts, user: str, instance: str) -> dict[str, str]:
-        """The settings of a process that runs services as this user; secrets go by environment, never by argument."""
+        """The settings of a process that runs services as this user; secrets go by environment, never by argument.
+
+        Where this process found its modules, that one looks too: an installation runs one code.
+        """
         return {
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PATH": os.environ.get("PATH", ""),
             "HOME": os.environ.get("HOME", "/"),
             "CHUKAN_DATA_DIR": str(self.directory),
@@ -247,6 +253,8 @@ class Installation:
             "CHUKAN_TIMER_SECONDS": str(self.config.timer_seconds),
             "CHUKAN_LEASE_SECONDS": str(self.config.lease_seconds),
             "CHUKAN_PATIENCE_SECONDS": str(self.config.patience_seconds),
+            "CHUKAN_CHECKPOINT_SECONDS": str(self.config.checkpoint_seconds),
+            "CHUKAN_COSIGNED_WITHIN_SECONDS": str(self.config.cosigned_within_seconds),
         }
 
 
@@ -270,6 +278,20 @@ async def load_rows(store: PostgresStore, rows: Iterable[Any]) -> None:
         by_kind.setdefault(type(row), []).append(row)
     for kind, found in by_kind.items():
         await store.load(kind, found)
+
+
+async def assign_witnesses(store: PostgresStore, duties: Sequence[WitnessDuty]) -> None:
+    """These duties are there, and no others. Who gives one up forgets the log: its place in it would be out of date."""
+    known = await store.all(WitnessDuty, MOST_DUTIES)
+    wanted, there = set(duties), set(known)
+    given_up = [one for one in known if one not in wanted]
+    taken_up = [one for one in duties if one not in there]
+    async with store.transaction() as transaction:
+        if given_up:
+            await transaction.remove(WitnessDuty, [one[:2] for one in given_up])
+            await transaction.remove(WitnessedLog, [(one.witness_code, one.institution_code) for one in given_up])
+        if taken_up:
+            await transaction.write(WitnessDuty, taken_up)
 
 
 class EmbeddedParts:

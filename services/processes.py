@@ -15,7 +15,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -28,10 +28,13 @@ from broker.adapters.separation import SERVICE, as_role
 from broker.config import Config
 from broker.errors import ConfigurationFault, Fault, WorldFault
 from broker.keys import Keys
+from broker.ports import Randomness
 from broker.runtime import Limits, Worker
+from broker.service import Service
 from broker.tables import Institution
 from broker.topics import Topics
-from services.assembly import assemble
+from services.assembly import NAMES, assemble, terms_of
+from services.common import Terms
 from services.world import MOST_INSTITUTIONS
 
 EVENT = structlog.get_logger("chukan.process")
@@ -117,15 +120,23 @@ def limits_of(config: Config) -> Limits:
     )
 
 
-async def serve(config: Config, names: Sequence[str], shards: Sequence[int], ready_file: str = "") -> None:
+Assemble = Callable[[Keys, Randomness, Terms], Mapping[str, Service]]
+
+
+async def serve(
+    config: Config,
+    names: Sequence[str],
+    shards: Sequence[int],
+    ready_file: str = "",
+    assembled: Assemble = assemble,
+) -> None:
     """Run these services on these shards until cancelled; the first fault of any worker ends them all."""
     if not config.postgres_dsn:
         raise ConfigurationFault("CHUKAN_POSTGRES_DSN is not set")
     keys, access = read_keys(config), access_of(config)
-    services = assemble(keys, SystemRandomness())
-    unknown = [name for name in names if name not in services]
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
-        raise ConfigurationFault(f"there is no service {unknown[0]}; known are {', '.join(services)}")
+        raise ConfigurationFault(f"there is no service {unknown[0]}; known are {', '.join(NAMES)}")
     instance = config.instance or f"{socket.gethostname()}-{os.getpid()}"
     reached = KillPoint(os.environ[KILL_POINT]) if os.environ.get(KILL_POINT) else nothing
     dsn = as_role(config.postgres_dsn, SERVICE, keys.database_password(SERVICE))
@@ -133,6 +144,7 @@ async def serve(config: Config, names: Sequence[str], shards: Sequence[int], rea
     try:
         institutions = await store.all(Institution, MOST_INSTITUTIONS + 10)
         topics = Topics(config.shards, frozenset(i.institution_code for i in institutions if i.attached))
+        services = assembled(keys, SystemRandomness(), terms_of(config, len(institutions)))
         workers = [
             Worker(
                 services[name],
@@ -191,7 +203,13 @@ async def announce(workers: Sequence[Worker], ready_file: str) -> None:
         Path(ready_file).write_text(str(os.getpid()), encoding="ascii")  # noqa: ASYNC240 - twelve bytes, once
 
 
-def run(config: Config, names: Sequence[str], shards: Sequence[int], ready_file: str = "") -> int:
+def run(
+    config: Config,
+    names: Sequence[str],
+    shards: Sequence[int],
+    ready_file: str = "",
+    assembled: Assemble = assemble,
+) -> int:
     """The whole process: exit code 0 after SIGTERM or SIGINT, 3 configuration, 4 world away, 1 a fault of ours."""
 
     # Nothing here makes cycles by the message; a collector that walks every live row and record costs a third.
@@ -199,7 +217,7 @@ def run(config: Config, names: Sequence[str], shards: Sequence[int], ready_file:
     gc.set_threshold(200_000, 50, 100)
 
     async def main() -> int:
-        task = asyncio.create_task(serve(config, names, shards, ready_file))
+        task = asyncio.create_task(serve(config, names, shards, ready_file, assembled))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)

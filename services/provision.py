@@ -7,7 +7,7 @@ network, ProvisionHeld while a person must look, and the provider's record.
 Always holds: no answer without a valid permit and without this side's own list check (assessment III-6 risk 2(1));
 the answer is generated from permit, route and copies, never typed (2(2)); what carries the auto-response block leaves
 only after a person confirmed exactly what leaves (2(3)); a permit is served once; the answer and its record are said
-in the same commit.
+in the same commit; where it is so set, nothing leaves while the witnesses have not cosigned the log lately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from broker.rules.permits import Verifier, opened
 from broker.rules.reasons import SUCCESS
 from broker.rules.records import record_of
 from broker.service import Context, Service, Timer, on
-from broker.tables import CodeBinding, CopyRecord, Institution, ListCopy, Provision, Suspension
+from broker.tables import CodeBinding, CopyRecord, CosignedLog, Institution, ListCopy, Provision, Suspension
 from schemas.codec import decode, encode
 from schemas.records import (
     HoldConfirmed,
@@ -79,12 +79,22 @@ class Provider:
     """The handlers of provision, with the network's public key, what seals, the secret that salts the digests of
     answers, and what gives the salts of records."""
 
-    def __init__(self, verifier: Verifier, lists: Lists, seal: Seal, salt_key: bytes, draw: Draw) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        lists: Lists,
+        seal: Seal,
+        salt_key: bytes,
+        draw: Draw,
+        cosigned_within_ms: int = 0,
+    ) -> None:
+        """cosigned_within_ms: nothing leaves while the log's newest cosigned checkpoint is older; 0: it may be."""
         self._submit = partial(submit_records, draw)
         self._verifier = verifier
         self._lists = lists
         self._seal = seal
         self._salt_key = salt_key
+        self._cosigned_within_ms = cosigned_within_ms
 
     def service(self) -> Service:
         """The declaration."""
@@ -114,6 +124,8 @@ class Provider:
         await facts.load(Institution, [(code,) for code in parties])
         providers = [(p.provider_institution_code,) for _, p in known]
         await facts.load(ListCopy, providers)
+        if self._cosigned_within_ms:
+            await facts.load(CosignedLog, providers)
         copies = [facts.get(ListCopy, *code) for code in dict.fromkeys(providers)]
         await self._lists.learn([copy.list_version for copy in copies if copy], facts)
         codes = [(p.provider_institution_code, m.linkage_code) for m, p in known]
@@ -146,6 +158,8 @@ class Provider:
 
     def _decide_content(self, message: InquiryForwarded, permit: Permit, facts: Facts, now: int) -> Ending:
         """What would leave, had nobody to look at it first."""
+        if not self._is_cosigned(permit.provider_institution_code, facts, now):
+            return Ending(Outcome.UNAVAILABLE, "COSIGNATURE_TOO_OLD")
         listed = self._check_list(message, permit, facts, now)
         if listed.rule:
             return listed
@@ -166,6 +180,14 @@ class Provider:
         hidden = projection.non_disclosed or message.inquirer_non_disclosure_code == "2"
         outcome = Outcome.NON_DISCLOSED if hidden else Outcome.OK
         return Ending(outcome, projection=projection, row_id=listed.row_id)
+
+    def _is_cosigned(self, provider: str, facts: Facts, now: int) -> bool:
+        """Whether the provider's log is cosigned freshly enough to go on; one without any checkpoint has nothing yet
+        that could be."""
+        if not self._cosigned_within_ms:
+            return True
+        log = facts.get(CosignedLog, provider)
+        return log is None or now - (log.cosigned_at or log.first_signed_at) <= self._cosigned_within_ms
 
     def _check_list(self, message: InquiryForwarded, permit: Permit, facts: Facts, now: int) -> Ending:
         """The provider's own check on its own copy of the list; the versions may differ."""
@@ -232,6 +254,8 @@ class Provider:
         request = request_of(row)
         permit = opened(request.permit)
         assert permit is not None
+        if not self._is_cosigned(permit.provider_institution_code, facts, context.now):
+            return Decision("not_cosigned")  # the hold stays; the person confirms again once the witnesses are back
         ending = self._decide_content(request, permit, facts, context.now)
         now_shown = shown_digest(ending.projection) if ending.projection else b""
         if ending.projection is not None and message.confirmed_digest != now_shown:

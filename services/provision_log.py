@@ -1,16 +1,18 @@
 """情報提供等記録管理 (assessment, system 4 function 5): the Merkle log of every institution's provision records.
 
 Hears RecordsSubmitted from inquiry, network and provision, OperationRecorded from staff's desk, CheckpointDue from its
-timer. Says nothing: it keeps.
+timers, CheckpointWitnessed from the log's witnesses. Says CheckpointPublished to them.
 
 Always holds: a record is appended once, with its place in the log and in the sequence of its pair of institutions;
-every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashing, C2SP checkpoint).
+every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashing, C2SP checkpoint) and is shown to
+the witnesses with the proof that it continues the one before, in the commit that keeps it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import cast
 
 from broker.decision import Decision
@@ -19,14 +21,25 @@ from broker.facts import Facts
 from broker.rules import merkle
 from broker.rules.leaves import STAFF, leaf_of, origin_of_log
 from broker.rules.numbers import is_institution_code
+from broker.rules.witness import quorum
 from broker.service import Context, Keep, Service, Timer, on
-from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from broker.tables import Checkpoint, Cosignature, CosignedLog, LogHead, LogRecord, PairHead, WitnessDuty
 from broker.topics import lane_of
 from schemas.codec import encode
-from schemas.records import CheckpointDue, Message, OperationRecorded, Party, RecordEntry, RecordsSubmitted
+from schemas.records import (
+    CheckpointDue,
+    CheckpointPublished,
+    CheckpointWitnessed,
+    Message,
+    OperationRecorded,
+    Party,
+    RecordEntry,
+    RecordsSubmitted,
+)
+from services.common import Terms
 
 NAME = "provision_log"
-CHECKPOINT_MS = 5000
+BY_LOG = ("institution_code",)
 BY_EXCHANGE = ("exchange_id",)
 
 Sign = Callable[[str, str, int, bytes], str]
@@ -58,7 +71,13 @@ def bytes_of(frontier: merkle.Frontier) -> bytes:
     return data
 
 
-def decide_submitted(message: RecordsSubmitted, facts: Facts, context: Context) -> Decision:
+@lru_cache(maxsize=FRONTIERS_KEPT)
+def growth_of(data: bytes) -> merkle.Growth:
+    """What proves the growth since the last checkpoint, from the bytes a row keeps."""
+    return merkle.growth_from_bytes(data)
+
+
+def append(message: RecordsSubmitted, facts: Facts, context: Context, checkpoint_ms: int) -> Decision:
     """Append each record as the next leaf of its owner's log."""
     by_owner: dict[str, list[RecordEntry]] = {}
     for entry in message.entries:
@@ -69,9 +88,11 @@ def decide_submitted(message: RecordsSubmitted, facts: Facts, context: Context) 
     for owner, entries in by_owner.items():
         head = facts.get(LogHead, owner) or LogHead(owner, 0, EMPTY, 0)
         records = [next_record(place, entry, pairs, facts, context) for place, entry in enumerate(entries, head.size)]
-        frontier = merkle.append_all(frontier_of(head.frontier), [record.leaf for record in records])
-        due = head.checkpoint_due_at or context.now + CHECKPOINT_MS
-        heads.append(LogHead(owner, frontier.size, bytes_of(frontier), due))
+        before = growth_of(head.growth)
+        frontier, after = merkle.grow(frontier_of(head.frontier), before, [record.leaf for record in records])
+        growth = head.growth if after is before else merkle.growth_to_bytes(after)
+        due = head.checkpoint_due_at or context.now + checkpoint_ms
+        heads.append(LogHead(owner, frontier.size, bytes_of(frontier), due, growth))
         rows += records
     kept = [PairHead(owner, counterpart, last) for (owner, counterpart), last in pairs.items()]
     return Decision("recorded", (), (*rows, *heads, *kept))
@@ -127,14 +148,49 @@ def as_submitted(message: OperationRecorded) -> RecordsSubmitted:
     )
 
 
+# ── checkpoints ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 async def load_checkpoint_due(messages: Sequence[CheckpointDue], facts: Facts) -> None:
-    """Where the logs stand."""
-    await facts.load(LogHead, [(m.institution_code,) for m in messages])
+    """Where the logs stand, and how far they are cosigned."""
+    owners = [(m.institution_code,) for m in messages]
+    await facts.load(LogHead, owners)
+    await facts.load(CosignedLog, owners)
 
 
-def say_checkpoint_due(row: LogHead, now: int) -> Message:
-    """The timer's message about a log that has grown."""
+def say_checkpoint_due(row: LogHead | CosignedLog, now: int) -> Message:
+    """The timer's message about a log that has grown, or that wants its checkpoint cosigned afresh."""
     return CheckpointDue(row.institution_code, row.size)
+
+
+def published(note: str, head: LogHead, frontier: merkle.Frontier) -> CheckpointPublished:
+    """The checkpoint as its witnesses are shown it, with the proof from the one before."""
+    growth = growth_of(head.growth)
+    proof = b"".join(merkle.growth_proof(growth, frontier))
+    return CheckpointPublished(head.institution_code, note, growth.begin.size, merkle.root_of(growth.begin), proof)
+
+
+async def load_witnessed(messages: Sequence[CheckpointWitnessed], facts: Facts) -> None:
+    """How far the logs are cosigned, and by how many they should be."""
+    owners = [(m.institution_code,) for m in messages]
+    await facts.load(CosignedLog, owners)
+    await facts.find(WitnessDuty, BY_LOG, owners)
+
+
+def decide_witnessed(message: CheckpointWitnessed, facts: Facts, context: Context) -> Decision:
+    """Keep the cosignatures; once a quorum has cosigned, the log is cosigned up to there."""
+    owner, size = message.institution_code, message.size
+    given = [
+        Cosignature(owner, size, one.witness_code, one.line, one.cosigned_at) for one in message.answers if not one.rule
+    ]
+    wanted = quorum(len(facts.all(WitnessDuty, BY_LOG, owner)))
+    known = facts.get(CosignedLog, owner)
+    if known is None or len(given) < wanted:
+        return Decision("cosigned_by_too_few" if len(given) < wanted else "late", (), tuple(given))
+    # As old as the oldest that is needed for the quorum.
+    at = sorted((one.cosigned_at for one in given), reverse=True)[wanted - 1]
+    cosigned = known._replace(size=max(known.size, size), cosigned_at=max(known.cosigned_at, at))
+    return Decision("cosigned", (), (*given, cosigned))
 
 
 def always(_: object) -> bool:
@@ -142,8 +198,11 @@ def always(_: object) -> bool:
     return True
 
 
-def service(sign: Sign) -> Service:
+def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a frozen value
     """The declaration; `sign` signs with the institution's own key."""
+
+    def decide_submitted(message: RecordsSubmitted, facts: Facts, context: Context) -> Decision:
+        return append(message, facts, context, terms.checkpoint_ms)
 
     def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
         """What staff did is a leaf of the same log, once."""
@@ -153,23 +212,39 @@ def service(sign: Sign) -> Service:
         return decide_submitted(submitted, facts, context)._replace(outcome="operation_recorded")
 
     def decide_checkpoint_due(message: CheckpointDue, facts: Facts, context: Context) -> Decision:
-        """Sign the log as it stands now; one signature covers everything since the last."""
-        head = facts.get(LogHead, message.institution_code)
-        if head is None or head.checkpoint_due_at == 0:
-            return Decision("late")
-        root = merkle.root_of(frontier_of(head.frontier))
-        note = sign(head.institution_code, origin_of_log(head.institution_code), head.size, root)
-        checkpoint = Checkpoint(head.institution_code, head.size, note, context.now)
-        return Decision("checkpoint_signed", (), (checkpoint, head._replace(checkpoint_due_at=0)))
+        """Sign the log as it stands now; one signature covers everything since the last.
 
+        A log that has not grown shows the same checkpoint again when its cosignatures must stay fresh.
+        """
+        head = facts.get(LogHead, message.institution_code)
+        known = facts.get(CosignedLog, message.institution_code)
+        if head is None or not (head.checkpoint_due_at or (known and 0 < known.refresh_due_at <= context.now)):
+            return Decision("late")
+        frontier = frontier_of(head.frontier)
+        root = merkle.root_of(frontier)
+        note = sign(head.institution_code, origin_of_log(head.institution_code), head.size, root)
+        refresh = context.now + terms.refresh_ms if terms.refresh_ms else 0
+        cosigned = known or CosignedLog(head.institution_code, 0, 0, context.now, 0)
+        shown = published(note, head, frontier)
+        waits = cosigned._replace(refresh_due_at=refresh)
+        if not head.checkpoint_due_at:
+            return Decision("checkpoint_shown_again", (shown,), (waits,))
+        signed = Checkpoint(head.institution_code, head.size, note, context.now)
+        growth = merkle.growth_to_bytes(merkle.Growth(frontier, ()))
+        return Decision(
+            "checkpoint_signed", (shown,), (signed, head._replace(checkpoint_due_at=0, growth=growth), waits)
+        )
+
+    refresh = (Timer(CosignedLog, "refresh_due_at", (), say_checkpoint_due),) if terms.refresh_ms else ()
     return Service(
         NAME,
         (
             on(RecordsSubmitted, load_submitted, decide_submitted),
             on(OperationRecorded, load_operation, decide_operation),
             on(CheckpointDue, load_checkpoint_due, decide_checkpoint_due),
+            on(CheckpointWitnessed, load_witnessed, decide_witnessed),
         ),
-        (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due),),
+        (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due), *refresh),
         batch_messages=25,
         keeps=(Keep(LogHead, always), Keep(PairHead, always)),
     )

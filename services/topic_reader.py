@@ -25,17 +25,24 @@ RECORDS_AT_ONCE = 1000
 
 
 class TopicReader:
-    """Some topics as they stand. `lost`: topics whose first records retention has taken; `ends`: where they end."""
+    """Some topics as they stand, from `start` on. `lost`: topics of which records from there on may be gone
+    (retention); `ends`: where they end."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, first: dict[TopicPartition, int], ends: dict[Source, int]) -> None:
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        first: dict[TopicPartition, int],
+        start: dict[TopicPartition, int],
+        ends: dict[Source, int],
+    ) -> None:
         self._consumer = consumer
-        self._first = first
+        self._start = start
         self.ends = ends
-        self.lost = frozenset(one.topic for one, offset in first.items() if offset > 0)
+        self.lost = frozenset(one.topic for one, offset in first.items() if offset > 0 and start[one] == offset)
 
     async def batches(self) -> AsyncIterator[list[Delivered]]:
         """All records, in offset order within a partition."""
-        left = {one for one, offset in self._first.items() if offset < self.ends[one.topic, one.partition]}
+        left = {one for one, offset in self._start.items() if offset < self.ends[one.topic, one.partition]}
         heard = time.monotonic()
         while left:
             async with bounded(START_SECONDS, "reading topics"):
@@ -56,8 +63,14 @@ class TopicReader:
 
 
 @asynccontextmanager
-async def reading(access: KafkaAccess, topics: Collection[str] | None = None) -> AsyncIterator[TopicReader]:
-    """These topics, or all that the user may see (Kafka's own left out)."""
+async def reading(
+    access: KafkaAccess,
+    topics: Collection[str] | None = None,
+    sources_only: Collection[Source] | None = None,
+    since: int = 0,
+) -> AsyncIterator[TopicReader]:
+    """These topics, or all that the user may see (Kafka's own left out); of them only these partitions, when some are
+    named, and only records from a moment on (milliseconds since 1970 UTC)."""
     partitions = await asyncio.wait_for(asyncio.to_thread(partitions_of, access), START_SECONDS + 5)
     consumer = AIOKafkaConsumer(
         **access.settings(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
@@ -70,15 +83,27 @@ async def reading(access: KafkaAccess, topics: Collection[str] | None = None) ->
                 for topic, numbers in sorted(partitions.items())
                 if topics is None or topic in topics
                 for partition in numbers
+                if sources_only is None or (topic, partition) in sources_only
             ]
             consumer.assign(sources)
             first = await consumer.beginning_offsets(sources)
             ends = await consumer.end_offsets(sources)
+            start = await _start(consumer, first, ends, since)
             for one in sources:
-                consumer.seek(one, first[one])
-        yield TopicReader(consumer, first, {(one.topic, one.partition): offset for one, offset in ends.items()})
+                consumer.seek(one, start[one])
+        yield TopicReader(consumer, first, start, {(one.topic, one.partition): offset for one, offset in ends.items()})
     finally:
         await asyncio.shield(abandon(consumer))
+
+
+async def _start(
+    consumer: AIOKafkaConsumer, first: dict[TopicPartition, int], ends: dict[TopicPartition, int], since: int
+) -> dict[TopicPartition, int]:
+    """Where to begin: the first record there is, or the first from a moment on (the end, when there is none)."""
+    if not since or not first:
+        return first
+    found = await consumer.offsets_for_times(dict.fromkeys(first, since))
+    return {one: found[one].offset if found.get(one) else ends[one] for one in first}
 
 
 def partitions_of(access: KafkaAccess) -> dict[str, list[int]]:

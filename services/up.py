@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,14 +73,29 @@ class Restarts:
 
 
 class Fleet:
-    """The service processes of an installation, started again when they die."""
+    """The service processes of an installation, started again when they die.
+
+    extra: settings of all of them; program: the module that runs services; without: services that are left out.
+    """
 
     def __init__(
-        self, installation: Installation, parts: Parts, layout: str, extra: dict[str, str] | None = None
+        self,
+        installation: Installation,
+        parts: Parts,
+        layout: str,
+        extra: dict[str, str] | None = None,
+        *,
+        program: str = "services",
+        without: Collection[str] = (),
     ) -> None:
         self.installation = installation
         self.parts = parts
-        self.roles = roles(installation.config.shards, layout)
+        self.program = program
+        planned = [
+            role._replace(services=tuple(name for name in role.services if name not in without))
+            for role in roles(installation.config.shards, layout)
+        ]
+        self.roles = [role for role in planned if role.services]
         self.children: dict[str, Child] = {}
         self.restarts = Restarts()
         self._extra = extra or {}
@@ -99,7 +114,8 @@ class Fleet:
         own = self.installation.environment(self.parts, role.user, role.name)
         environment = own | self._extra | (once or {})
         shards = ",".join(map(str, role.shards))
-        argv = (sys.executable, "-m", "services", "run", *role.services, "--shards", shards, "--ready-file", str(mark))
+        where = ("--shards", shards, "--ready-file", str(mark))
+        argv = (sys.executable, "-m", self.program, "run", *role.services, *where)
         log = self.installation.run / f"{role.name}.log"
         self.children[role.name] = Child(
             Command(argv, log, self.installation.directory, environment, death_signal=signal.SIGTERM)
@@ -233,6 +249,12 @@ class System:
             },
             ensure_ascii=False,
         )
+
+    def refit(self, *, program: str = "services", without: Collection[str] = ()) -> None:
+        """Other service processes in place of those that run, on the same parts."""
+        self.fleet.stop()
+        self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra, program=program, without=without)
+        self.fleet.start()
 
     def stop(self) -> None:
         """Services first, then the endpoint, Kafka and PostgreSQL."""

@@ -17,6 +17,7 @@ from broker.keys import Keys
 from broker.rules import numbers
 from broker.rules.identity import jst_date, local_time
 from broker.rules.permission_list import PermissionList, PermissionRow, to_json
+from broker.rules.witness import ring
 from broker.tables import (
     CodeBinding,
     CopyRecord,
@@ -27,6 +28,7 @@ from broker.tables import (
     PermissionListVersion,
     ResidentNumber,
     ResidentToken,
+    WitnessDuty,
 )
 from schemas.codec import pack_items
 from schemas.records import CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
@@ -182,6 +184,14 @@ class World:
         rows.append(list_version(1, permission_rows(), self.plan.at))
         rows += [ListCopy(code, 1, self.plan.at) for code in (NETWORK_CODE, *self.names)]
         return rows
+
+    def witness_duties(self, count: int) -> list[WitnessDuty]:
+        """Who witnesses whose log: neighbours in the ring of institutions, `count` of them each."""
+        keys = self._keys.institutions
+        pairs = ring([code for _, code, _ in self.codes], [NETWORK_CODE], count)
+        return [
+            WitnessDuty(*pair, keys.signing(pair[0]).public_bytes, keys.witness(pair[1]).public_bytes) for pair in pairs
+        ]
 
     def resident(self, index: int) -> Resident:
         """The index-th resident, 0-based: who moved from one institution to another."""

@@ -33,14 +33,18 @@ from broker.tables import (
     Checkpoint,
     CodeBinding,
     CopyRecord,
+    Cosignature,
     Exchange,
     Inquiry,
+    LogFork,
     LogHead,
     LogRecord,
     NetworkCode,
     NetworkExchange,
     PairHead,
     Provision,
+    WitnessDuty,
+    WitnessedLog,
 )
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode, name_of
@@ -51,7 +55,8 @@ from schemas.records import (
     InquiryRequested,
     Message,
 )
-from services import code_management, copies, inquiry, provision_log, resident_register
+from services import code_management, copies, inquiry, provision_log, resident_register, witness
+from services.common import Terms
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
@@ -190,6 +195,7 @@ class CountryStore(MemoryStore):
     def __init__(self, tables: MemoryStore, session: Session, committed: Callable[[CountryTransaction], None]) -> None:
         self.tables, self.indexes, self.shards = tables.tables, tables.indexes, tables.shards
         self.locks = tables.locks
+        self.journal = tables.journal
         self._weather = session
         self._committed = committed
 
@@ -239,6 +245,7 @@ class Ground(MemoryStore):
         self.keys = Keys(bytes([7]) * 32)
         self.world = World(plan, self.keys)
         self.put(self.world.directory())
+        self.put(self.world.witness_duties(2))
         for rows in self.world.rows():
             self.put(rows)
         self.network_keys = NetworkKeys(self.keys.network_signing, self.keys.network_codes)
@@ -264,15 +271,17 @@ class KeptLists(Lists):
 LISTS = KeptLists()
 
 
-def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
+def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Terms = Terms()) -> Service:  # noqa: B008
     """One service as a new process makes it."""
     if name == "network":
         return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
     if name == "provision":
-        draw = SeededRandomness(process).bytes
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw).service()
+        draw, within = SeededRandomness(process).bytes, terms.cosigned_within_ms
+        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw, within).service()
     if name == "provision_log":
-        return provision_log.service(keys.institutions.sign_checkpoint)
+        return provision_log.service(keys.institutions.sign_checkpoint, terms)
+    if name == "witness":
+        return witness.service(keys.institutions.cosign)
     if name == "resident_register":
         return resident_register.service(keys.register)
     if name == "inquiry":
@@ -280,7 +289,16 @@ def service_named(name: str, keys: Keys, process: int, base: Ground) -> Service:
     return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
 
 
-NAMES = ("code_management", "resident_register", "copies", "inquiry", "network", "provision", "provision_log")
+NAMES = (
+    "code_management",
+    "resident_register",
+    "copies",
+    "inquiry",
+    "network",
+    "provision",
+    "provision_log",
+    "witness",
+)
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
 )
@@ -302,6 +320,7 @@ class Country:
     weather: Weather = field(default_factory=lambda: Weather(random.Random(0)))
     limits: Limits = LIMITS
     watched: bool = True
+    terms: Terms = Terms()  # noqa: RUF009 - a frozen value
     log_type: type[CountryLog] = CountryLog
     store_type: type[CountryStore] = CountryStore
 
@@ -363,7 +382,7 @@ class Country:
     async def _process(self, name: str, shard: int, session: Session) -> None:
         number = next(self._numbers)
         worker = Worker(
-            service_named(name, self.keys, number, self.base),
+            service_named(name, self.keys, number, self.base, self.terms),
             shard,
             f"{name}-{shard}",
             topics=self.topics,
@@ -546,6 +565,10 @@ class Country:
             heads=self.rows(LogHead),
             pair_heads=self.rows(PairHead),
             checkpoints=self.rows(Checkpoint),
+            duties=self.rows(WitnessDuty),
+            cosignatures=self.rows(Cosignature),
+            witnessed=self.rows(WitnessedLog),
+            forks=self.rows(LogFork),
             answers=[one for said in self._answers.values() for one in said],
             forwarded=[one for said in self._forwarded.values() for one in said],
             confirmations=[one for said in self._confirmations.values() for one in said],
@@ -605,7 +628,7 @@ class Country:
             if head.checkpoint_due_at:
                 return f"a checkpoint of {head.institution_code} is due"
         for name in NAMES:
-            for timer in service_named(name, self.keys, 0, self.base).timers:
+            for timer in service_named(name, self.keys, 0, self.base, self.terms).timers:
                 place = timer.row._fields.index(timer.column)
                 for row in self.store.tables[timer.row].values():
                     if 0 < row[place] <= now and (not timer.states or row.state in timer.states):

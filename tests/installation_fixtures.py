@@ -28,14 +28,18 @@ from broker.tables import (
     Checkpoint,
     CodeBinding,
     CopyRecord,
+    Cosignature,
     Exchange,
     Inquiry,
+    LogFork,
     LogHead,
     LogRecord,
     NetworkCode,
     NetworkExchange,
     PairHead,
     Provision,
+    WitnessDuty,
+    WitnessedLog,
 )
 from broker.topics import Destination, Topics
 from schemas.codec import Undecodable, decode, encode
@@ -210,7 +214,8 @@ def history_of(system: System, texts: Sequence[checks.Text] = ()) -> History:
     """All that has happened in an installation, for the checks."""
     parts = system.parts
     kinds = (Inquiry, Exchange, NetworkExchange, Provision, CopyRecord, CodeBinding, NetworkCode, LogRecord)
-    rows = rows_of(parts, *kinds, LogHead, PairHead, Checkpoint)
+    about_logs = (LogHead, PairHead, Checkpoint, WitnessDuty, Cosignature, WitnessedLog, LogFork)
+    rows = rows_of(parts, *kinds, *about_logs)
     said: dict[type[Any], list[Any]] = defaultdict(list)
     names = topic_names(system)
     wanted = [n for n in names if n.endswith(".replies") or "forwarded" in n or n.startswith("operations.")]
@@ -236,6 +241,10 @@ def history_of(system: System, texts: Sequence[checks.Text] = ()) -> History:
         heads=rows[LogHead],
         pair_heads=rows[PairHead],
         checkpoints=rows[Checkpoint],
+        duties=rows[WitnessDuty],
+        cosignatures=rows[Cosignature],
+        witnessed=rows[WitnessedLog],
+        forks=rows[LogFork],
         answers=said[InquiryAnswered],
         forwarded=said[InquiryForwarded],
         confirmations=said[HoldConfirmed],

@@ -14,6 +14,7 @@ from typing import Any
 
 from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
 from broker.facts import KEY_OF, LOOKUP_OF
+from broker.journal import Changed, Journalled, Step
 from broker.ports import Advance, Claim, Delivered, Log, Outgoing, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES
 
@@ -148,6 +149,7 @@ class MemoryStore:
         }
         self.shards: dict[tuple[str, int], _Shard] = defaultdict(_Shard)
         self.locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.journal: list[Step] = []
         self._weather = weather
 
     def with_weather(self, weather: Weather) -> MemoryStore:
@@ -155,23 +157,30 @@ class MemoryStore:
         other = MemoryStore(weather)
         other.tables, other.indexes, other.shards = self.tables, self.indexes, self.shards
         other.locks = self.locks
+        other.journal = self.journal
         return other
 
     def put(self, rows: Iterable[Any]) -> None:
-        """Write rows at once, as a world's creator does."""
+        """Write rows at once, as a world's creator or an operator does, outside of all messages."""
         for row in rows:
-            self._put(row)
+            before = self.tables[type(row)].get(KEY_OF[type(row)](row))
+            self.journal.append(Changed(len(self.journal) + 1, 0, 0, before, row))
+            self.write_row(row)
 
-    def _put(self, row: Any) -> None:
+    def write_row(self, row: Any) -> None:
+        """The row is in its table and its look-ups, instead of any with its key."""
         kind = type(row)
         key = KEY_OF[kind](row)
-        self.drop(kind, key)
+        self._take_out(kind, key)
         self.tables[kind][key] = row
         for lookup in TABLE_OF[kind].lookups:
             self.indexes[kind, lookup][LOOKUP_OF[kind, lookup](row)][key] = row
 
     def drop(self, kind: type[Any], key: tuple[Any, ...]) -> None:
         """The row with this key is gone from the table and its look-ups."""
+        self._take_out(kind, key)
+
+    def _take_out(self, kind: type[Any], key: tuple[Any, ...]) -> None:
         row = self.tables[kind].pop(key, None)
         if row is None:
             return
@@ -309,11 +318,12 @@ class MemoryTransaction:
         for kind, rows, keys in self._writes:
             for key in keys:
                 self._store.drop(kind, key)
-            self._store.put(rows)
+            for row in rows:
+                self._store.write_row(row)
         for kind, columns, rows in self._changes:
             table, key_of = self._store.tables[kind], KEY_OF[kind]
             for row in rows:
-                self._store.put([table[key_of(row)]._replace(**{name: getattr(row, name) for name in columns})])
+                self._store.write_row(table[key_of(row)]._replace(**{name: getattr(row, name) for name in columns}))
         if self._advance is not None:
             advance = self._advance
             state = self._store.shards[advance.service, advance.shard]
@@ -323,6 +333,10 @@ class MemoryTransaction:
                 state.outbox[advance.batch] = advance.outbox
             for number in advance.published:
                 state.outbox.pop(number, None)
+            if advance.positions:
+                offsets = {source: position.next_offset for source, position in advance.positions.items()}
+                name, journal = (advance.service, advance.shard, advance.batch), self._store.journal
+                journal.append(Journalled(len(journal) + 1, 0, *name, advance.at, offsets))
 
 
 def _keeps_promises(

@@ -20,6 +20,7 @@ import asyncpg
 from broker.adapters.queries import QUERIES as QUERIES  # noqa: PLC0414 - those who report ask for it here
 from broker.adapters.separation import separate
 from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
+from broker.journal import pack_offsets
 from broker.ports import Advance, Cause, Claim, Position, Source, Store, Transaction
 from broker.tables import TABLE_OF, TABLES, Table
 
@@ -359,6 +360,8 @@ class PostgresTransaction:
             *(_columns(_plain(advance.positions)) or EMPTY_COLUMNS),
             advance.outbox,
             list(advance.published),
+            advance.at,
+            pack_offsets(advance.positions),
         )
         if held is None:
             raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")

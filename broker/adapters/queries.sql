@@ -39,9 +39,29 @@ with held as (
 ), removed as (
     delete from outbox
     where service = $1 and shard = $2 and batch = any($11::bigint[]) and exists (select from held)
+), noted as (
+    insert into journal (service, shard, batch, at, offsets)
+    select $1, $2, $4, $12::bigint, $13::bytea from held where length($13::bytea) > 0
 )
 select batch from held
 
+
+-- name: steps_after
+-- The next steps of the history, batches and outside changes in one order.
+select place, transaction, service, shard, batch, at, offsets, null as table_name, null as before, null as after
+from journal where place > $1
+union all
+select place, transaction, null, null, null, at, null, table_name, before::text, after::text
+from outside_changes where place > $1
+order by place limit $2
+
+-- name: steps_count
+-- How many batches and outside changes there are.
+select (select count(*) from journal) + (select count(*) from outside_changes) as steps
+
+-- name: outboxes
+-- What was committed and perhaps is not published yet, of all shards.
+select service, shard, batch, body from outbox
 
 -- name: table_names
 -- Every table of the schema, for the scan, quoted where it must be.
@@ -74,9 +94,9 @@ select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= 
 order by institution_code, sequence
 
 -- name: log_owners
--- Whose logs there are, heads without records and records without heads included.
+-- Whose logs there are, heads without records, records without heads and what only a witness knows included.
 select institution_code from log_heads union select institution_code from checkpoints
-union select distinct institution_code from log_records order by institution_code
+union select distinct institution_code from witnessed_logs union select distinct institution_code from log_records order by institution_code
 
 -- name: log_of
 -- One institution's log in its order.
@@ -94,6 +114,47 @@ select * from pair_heads where institution_code = $1 order by counterpart
 -- What the institution has signed, oldest first.
 select * from checkpoints where institution_code = $1 order by size
 
+-- name: witness_duties_of
+-- Who witnesses a log.
+select * from witness_duties where institution_code = $1 order by witness_code
+
+-- name: cosignatures_of
+-- What the witnesses of a log have given it, oldest first.
+select * from cosignatures where institution_code = $1 order by size, witness_code
+
+-- name: newest_cosignatures_of
+-- All lines under the newest checkpoint of a log that anybody has cosigned.
+select * from cosignatures
+where institution_code = $1 and size = (select max(size) from cosignatures where institution_code = $1)
+order by witness_code
+
+-- name: log_forks_of
+-- What witnesses keep against a log.
+select * from log_forks where institution_code = $1 order by found_at, witness_code
+
+-- name: witnessed_logs_of
+-- What each witness of a log has cosigned last, by its own account.
+select * from witnessed_logs where institution_code = $1 order by witness_code
+
+-- name: witnesses
+-- Every duty with what the witness cosigned last, the log's size and newest checkpoint, and whether a fork is kept.
+select d.institution_code, d.witness_code, coalesce(w.size, 0) as cosigned_size, coalesce(w.cosigned_at, 0) as cosigned_at,
+    coalesce(h.size, 0) as log_size, coalesce(c.signed_at, 0) as signed_at, coalesce(c.size, 0) as signed_size,
+    (select count(*) from log_forks f where f.institution_code = d.institution_code and f.witness_code = d.witness_code)
+        as forks
+from witness_duties d
+left join witnessed_logs w using (institution_code, witness_code)
+left join log_heads h using (institution_code)
+left join lateral (
+    select size, signed_at from checkpoints where institution_code = d.institution_code order by size desc limit 1
+) as c on true
+where $1 = '' or $1 in (d.institution_code, d.witness_code)
+order by d.institution_code, d.witness_code
+
+-- name: log_forks
+-- Everything that is kept against any log.
+select * from log_forks order by found_at, institution_code, witness_code limit $1
+
 -- name: records_newest
 -- Records for people to look at, newest first; an empty filter lets everything pass.
 select * from log_records
@@ -103,6 +164,10 @@ order by recorded_at desc, institution_code, sequence desc
 -- name: records_of_exchange
 -- The records of one exchange, of all parties.
 select * from log_records where exchange_id = $1 order by party
+
+-- name: checkpoint_over
+-- The first checkpoint that covers a record: its log had grown beyond the record's sequence when it was signed.
+select * from checkpoints where institution_code = $1 and size > $2 order by size limit 1
 
 -- name: heads_due
 -- Logs that have grown since their last checkpoint.
@@ -154,3 +219,93 @@ union select exchange_id from exchanges where institution_code = $1 and linkage_
 -- name: records_of_network
 -- The network's own records of these exchanges.
 select * from log_records where institution_code = $1 and exchange_id = any($2::text[]) and party = 'NETWORK'
+-- name: decisions_recorded
+-- What network and providers recorded, with the consent and the permit's time that the network keeps; an exchange's
+-- records lie together, the network's first.
+select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
+from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
+where r.party <> 'INQUIRER'
+order by r.exchange_id, r.party
+
+-- name: decisions_recorded_count
+-- How many those are.
+select count(*) from log_records where party <> 'INQUIRER'
+
+-- name: log_sizes
+-- How far each log goes.
+select institution_code, size from log_heads order by institution_code
+
+-- name: log_exchanges_from
+-- Which exchanges a log's records from this place on are about.
+select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+
+-- name: permits_since
+-- Exchanges whose permits expire after this moment, in that order.
+select exchange_id, expires_at from network_exchanges where expires_at > $1 order by expires_at
+
+-- name: records_of_exchanges
+-- The records of some exchanges, of all parties.
+select r.exchange_id, r.recorded_at, r.body, r.detail
+from unnest($1::text[]) as wanted (name) join log_records r on r.exchange_id = wanted.name
+order by r.exchange_id, r.party
+
+-- name: exchanges_stand
+-- How some exchanges stand in the parties' own tables: a row for each, nulls where a party has none.
+select wanted.name as exchange_id, n.permit_id, n.state as network_state, n.expires_at,
+    case when e.state in ('CODE_RESOLVED', 'PERMIT_REQUESTED', 'PERMITTED', 'SENT', 'HELD') then e.deadline_at end
+        as asking_until,
+    (select max(p.hold_deadline_at) from provisions p where p.exchange_id = wanted.name and p.state = 'HELD')
+        as holding_until
+from unnest($1::text[]) as wanted (name)
+left join network_exchanges n on n.exchange_id = wanted.name
+left join exchanges e on e.exchange_id = wanted.name
+-- name: export_institutions
+-- The directory, for the export; the times are not asked.
+select * from institutions where ($1::text is not null) and $2::bigint < $3::bigint order by institution_code
+
+-- name: export_exchanges
+-- The inquirers' side, asked within a time, of one institution or of all.
+select * from exchanges where ($1 = '' or institution_code = $1) and requested_at >= $2 and requested_at < $3
+order by exchange_id
+
+-- name: export_inquiries
+-- The inquiries of that time.
+select * from inquiries where ($1 = '' or institution_code = $1) and received_at >= $2 and received_at < $3
+order by institution_code, record_identification_number
+
+-- name: export_network_exchanges
+-- The network's side of that time; it is nobody's who exports for one institution.
+select * from network_exchanges where $1 = '' and requested_at >= $2 and requested_at < $3 order by exchange_id
+
+-- name: export_provisions
+-- The providers' side of that time.
+select * from provisions where ($1 = '' or institution_code = $1) and received_at >= $2 and received_at < $3
+order by permit_id
+
+-- name: export_log_records
+-- The records written in that time, a log at a time.
+select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+order by institution_code, sequence
+
+-- name: export_codes
+-- When an institution came to know a person's code; whole, because a case may have begun before the time asked for.
+select * from code_bindings where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint
+order by institution_code, linkage_code
+
+-- name: export_copies
+-- When an institution registered something about a person; whole, for the same reason.
+select * from copy_records where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint
+order by institution_code, integrated_number, spi_name_code, record_key, known_from
+
+-- name: export_checkpoints
+-- What was signed, of one institution or of all.
+select * from checkpoints where ($1 = '' or institution_code = $1) and $2::bigint < $3::bigint order by institution_code, size
+
+-- name: export_lists
+-- The permission list in all its versions, for the export.
+select * from permission_list_versions where ($1::text is not null) and $2::bigint < $3::bigint order by list_version
+
+-- name: newest_checkpoints
+-- The newest signature over each log, of one institution or of all.
+select distinct on (institution_code) * from checkpoints where ($1 = '' or institution_code = $1)
+order by institution_code, size desc

@@ -10,11 +10,15 @@ origin is the log it meant, and whether the tree has only grown (`merkle.verify_
 
     — key-name <base64 of key id (4 bytes) and signature (64 bytes)>
 
-Lines of other signers may stand beside ours, as C2SP says; they must be well formed and are not verified.
+Lines of other signers may stand beside ours, as C2SP says; they must be well formed and are not verified. What a
+witness adds is made and verified in `cosignature`.
 """
+
+from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
@@ -30,7 +34,8 @@ MAX_SIZE = 2**63 - 1
 MAX_SIGNATURE_LINES = 16
 MAX_CHARACTERS = 8192
 MAX_NAME_CHARACTERS = 255
-_ED25519 = b"\x01"
+MAX_LINE_BYTES = 4096  # of one signature of whatever kind, its key id included
+ED25519 = b"\x01"  # the kind of a log's own key; a witness's is another
 _DASH = "\u2014 "
 
 
@@ -43,6 +48,7 @@ class CheckpointRule(StrEnum):
     SIZE = "SIZE"
     ROOT = "ROOT"
     SIGNATURE_LINE = "SIGNATURE_LINE"
+    TIME = "TIME"
     KEY_NAME = "KEY_NAME"
     VERIFIER_KEY = "VERIFIER_KEY"
     SIGNER_ABSENT = "SIGNER_ABSENT"
@@ -63,6 +69,14 @@ class Checkpoint(NamedTuple):
     origin: str
     size: int
     root: bytes
+
+
+class SignatureLine(NamedTuple):
+    """One line under a note: the signer's name, the key id it claims (4 bytes), and the rest."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
 
 
 class VerifierKey(NamedTuple):
@@ -101,54 +115,70 @@ def sign(note_text: str, name: str, private_key: Ed25519PrivateKey) -> str:
     parse(note_text)
     signature = private_key.sign(note_text.encode())
     identity = key_id(name, private_key.public_key().public_bytes_raw())
-    return f"{note_text}\n{_DASH}{name} {b64encode(identity + signature).decode()}\n"
+    return f"{note_text}\n{signature_line(name, identity, signature)}"
 
 
 def verify(text: str, name: str, public_key: Ed25519PublicKey) -> Checkpoint:
     """The checkpoint in a note that this signer signed; otherwise CheckpointError with the rule that failed."""
     if len(text) > MAX_CHARACTERS:
         raise CheckpointError(CheckpointRule.TOO_LONG, f"more than {MAX_CHARACTERS} characters")
-    body, blank, tail = text.partition("\n\n")
-    if not blank:
-        raise CheckpointError(CheckpointRule.LINES, "no empty line before the signatures")
-    note_text = body + "\n"
+    note_text, lines = opened(text)
     checkpoint = parse(note_text)
-    wanted = name, key_id(name, public_key.public_bytes_raw())
-    signatures = [signature for signer, identity, signature in _signatures(tail) if (signer, identity) == wanted]
-    if len(signatures) != 1:
-        raise CheckpointError(
-            CheckpointRule.SIGNER_ABSENT, f"{len(signatures)} signature lines of this key of {name}, not one"
-        )
+    signature = signature_of(lines, name, key_id(name, public_key.public_bytes_raw()))
     try:
-        public_key.verify(signatures[0], note_text.encode())
+        public_key.verify(signature, note_text.encode())
     except InvalidSignature:
         raise CheckpointError(CheckpointRule.SIGNATURE, f"the signature of {name} does not fit the text") from None
     return checkpoint
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """First four bytes of SHA-256(name || 0x0A || 0x01 || public key), C2SP signed-note."""
+def opened(note: str) -> tuple[str, list[SignatureLine]]:
+    """The text that is signed, with its last line feed, and the signature lines under it."""
+    body, blank, tail = note.partition("\n\n")
+    if not blank:
+        raise CheckpointError(CheckpointRule.LINES, "no empty line before the signatures")
+    return body + "\n", signature_lines(tail)
+
+
+def text_of(note: str) -> str:
+    """The text that is signed; nothing is verified."""
+    return note.partition("\n\n")[0] + "\n"
+
+
+def signature_of(lines: Sequence[SignatureLine], name: str, identity: bytes) -> bytes:
+    """The one signature that claims to be of this name and key id."""
+    found = [line.signature for line in lines if (line.name, line.key_id) == (name, identity)]
+    if len(found) != 1:
+        raise CheckpointError(
+            CheckpointRule.SIGNER_ABSENT, f"{len(found)} signature lines of this key of {name}, not one"
+        )
+    return found[0]
+
+
+def key_id(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    """First four bytes of SHA-256(name || 0x0A || kind || public key), C2SP signed-note."""
     if not _is_name(name):
         raise CheckpointError(CheckpointRule.KEY_NAME, "a key name has 1 to 255 characters, no space and no plus")
-    return sha256(name.encode() + b"\n" + _ED25519 + public_key).digest()[:KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_ID_BYTES]
 
 
-def format_verifier_key(name: str, public_key: bytes) -> str:
-    """`name+key id in hex+base64(0x01 || public key)`, what an auditor is given once and keeps."""
-    return f"{name}+{key_id(name, public_key).hex()}+{b64encode(_ED25519 + public_key).decode()}"
+def format_verifier_key(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
+    """`name+key id in hex+base64(kind || public key)`, what an auditor is given once and keeps."""
+    return f"{name}+{key_id(name, public_key, kind).hex()}+{b64encode(kind + public_key).decode()}"
 
 
-def parse_verifier_key(text: str) -> VerifierKey:
+def parse_verifier_key(text: str, kind: bytes = ED25519) -> VerifierKey:
     """The key that `format_verifier_key` wrote; CheckpointError when name, id and key do not belong together."""
     name, _, rest = text.partition("+")
     _, _, key_text = rest.partition("+")
     typed_key = _base64(key_text, 1 + KEY_BYTES, CheckpointRule.VERIFIER_KEY)
-    if format_verifier_key(name, typed_key[1:]) != text:
+    if format_verifier_key(name, typed_key[1:], kind) != text:
         raise CheckpointError(CheckpointRule.VERIFIER_KEY, "name, key id and Ed25519 key do not belong together")
     return VerifierKey(name, typed_key[1:])
 
 
-def _signatures(tail: str) -> list[tuple[str, bytes, bytes]]:
+def signature_lines(tail: str) -> list[SignatureLine]:
+    """The lines below a note's empty line; CheckpointError unless each is well formed, whatever its kind."""
     lines = tail.split("\n")
     if lines.pop() or not 0 < len(lines) <= MAX_SIGNATURE_LINES:
         raise CheckpointError(
@@ -157,12 +187,19 @@ def _signatures(tail: str) -> list[tuple[str, bytes, bytes]]:
     return [_signature(line) for line in lines]
 
 
-def _signature(line: str) -> tuple[str, bytes, bytes]:
+def signature_line(name: str, identity: bytes, signature: bytes) -> str:
+    """One line, its line feed included."""
+    return f"{_DASH}{name} {b64encode(identity + signature).decode()}\n"
+
+
+def _signature(line: str) -> SignatureLine:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH) or not space or not _is_name(name):
         raise CheckpointError(CheckpointRule.SIGNATURE_LINE, "a signature line is: dash, name, base64")
-    data = _base64(encoded, KEY_ID_BYTES + SIGNATURE_BYTES, CheckpointRule.SIGNATURE_LINE)
-    return name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:]
+    data = _base64(encoded, None, CheckpointRule.SIGNATURE_LINE)
+    if not KEY_ID_BYTES < len(data) <= MAX_LINE_BYTES:
+        raise CheckpointError(CheckpointRule.SIGNATURE_LINE, "a signature line holds a key id and a signature")
+    return SignatureLine(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
 
 
 def _size(text: str) -> int:
@@ -171,14 +208,14 @@ def _size(text: str) -> int:
     return int(text)
 
 
-def _base64(text: str, length: int, rule: CheckpointRule) -> bytes:
+def _base64(text: str, length: int | None, rule: CheckpointRule) -> bytes:
     try:
         data = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         raise CheckpointError(rule, "not base64") from None
     # Comparing spellings refuses the unused low bits that a decoder ignores.
-    if len(data) != length or b64encode(data).decode() != text:
-        raise CheckpointError(rule, f"not the one base64 spelling of {length} bytes")
+    if len(data) != (length or len(data)) or b64encode(data).decode() != text:
+        raise CheckpointError(rule, f"not the one base64 spelling of {length or 'any'} bytes")
     return data
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from broker.rules import checkpoint, exchange, merkle
+from broker.rules import checkpoint, cosignature, exchange, merkle
 from broker.rules.blocking import is_current, project, shown_digest
 from broker.rules.exchange import OPEN, State
 from broker.rules.identity import jst_date
@@ -21,18 +21,23 @@ from broker.rules.leaves import leaf_of, origin_of_log
 from broker.rules.numbers import find_individual_numbers
 from broker.rules.reasons import SUCCESS
 from broker.rules.records import FORGOTTEN, detail_refusal, forgotten, whole
+from broker.rules.signing import public_key_from_bytes
 from broker.tables import (
     Checkpoint,
     CodeBinding,
     CopyRecord,
+    Cosignature,
     Exchange,
     Inquiry,
+    LogFork,
     LogHead,
     LogRecord,
     NetworkCode,
     NetworkExchange,
     PairHead,
     Provision,
+    WitnessDuty,
+    WitnessedLog,
 )
 from schemas.records import HoldConfirmed, InquiryAnswered, InquiryForwarded, Party, ProvisionRecorded
 
@@ -125,6 +130,10 @@ class History(NamedTuple):
     heads: Sequence[LogHead] = ()
     pair_heads: Sequence[PairHead] = ()
     checkpoints: Sequence[Checkpoint] = ()
+    duties: Sequence[WitnessDuty] = ()
+    cosignatures: Sequence[Cosignature] = ()
+    witnessed: Sequence[WitnessedLog] = ()
+    forks: Sequence[LogFork] = ()
     answers: Sequence[InquiryAnswered] = ()
     forwarded: Sequence[InquiryForwarded] = ()
     confirmations: Sequence[HoldConfirmed] = ()
@@ -419,6 +428,58 @@ def checkpoints_match(history: History) -> list[Violation]:
     return found
 
 
+def cosigned_only_consistent(history: History) -> list[Violation]:
+    """A witness cosigned only checkpoints that its log has signed and still keeps as they were, one after the other."""
+    name, found = "cosigned_only_consistent", []
+    keys = {(duty.institution_code, duty.witness_code): duty.witness_key for duty in history.duties}
+    notes = {(one.institution_code, one.size): checkpoint.text_of(one.note) for one in history.checkpoints}
+    times: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for one in history.cosignatures:
+        place, key = (one.institution_code, one.size), keys.get((one.institution_code, one.witness_code))
+        subject = f"{one.institution_code}@{one.size}/{one.witness_code}"
+        if place not in notes or key is None:
+            text = "is no witness of this log" if key is None else "cosigned a checkpoint that is not kept"
+            found.append(Violation(name, subject, text))
+            continue
+        try:
+            signer = cosignature.name_of_witness(one.witness_code)
+            time = cosignature.verify(notes[place], one.line, signer, public_key_from_bytes(key))
+        except checkpoint.CheckpointError as error:
+            found.append(Violation(name, subject, str(error)))
+            continue
+        if time * 1000 != one.cosigned_at:
+            found.append(Violation(name, subject, f"cosigned at {time * 1000}, kept as {one.cosigned_at}"))
+        times[one.institution_code, one.witness_code].append((one.size, time))
+    for (owner, witness), order in times.items():
+        at = [time for _, time in sorted(order)]
+        if at != sorted(at):
+            found.append(Violation(name, f"{owner}/{witness}", "cosigned a smaller log after a larger"))
+    for kept in history.witnessed:
+        there = notes.get((kept.institution_code, kept.size))
+        if there != checkpoint.text_of(kept.note):
+            said = "the log no longer has" if there is None else "the log has another root for"
+            subject = f"{kept.institution_code}@{kept.size}/{kept.witness_code}"
+            found.append(Violation(name, subject, f"{said} the checkpoint that was cosigned last"))
+    return found
+
+
+def logs_not_forked(history: History) -> list[Violation]:
+    """No witness keeps two checkpoints of a log of which one does not continue the other."""
+    return [
+        Violation(
+            "logs_not_forked",
+            f"{fork.institution_code}@{fork.size}/{fork.witness_code}",
+            f"{fork.rule}: cosigned {_headline(fork.kept_note)}, then shown {_headline(fork.seen_note)}",
+        )
+        for fork in history.forks
+    ]
+
+
+def _headline(note: str) -> str:
+    size, root = [*note.split("\n"), "", ""][1:3]
+    return f"{size} {root}"
+
+
 # ── what must not be seen ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -470,6 +531,20 @@ def nothing_open(history: History) -> list[Violation]:
     return found
 
 
+def everything_cosigned(history: History) -> list[Violation]:
+    """At rest: every log's newest checkpoint carries a cosignature of each of its witnesses."""
+    newest: dict[str, int] = {}
+    for one in history.checkpoints:
+        newest[one.institution_code] = max(one.size, newest.get(one.institution_code, 0))
+    there = {one[:3] for one in history.cosignatures}
+    return [
+        Violation("everything_cosigned", duty.institution_code, f"{duty.witness_code} has not cosigned {size}")
+        for duty in history.duties
+        if (size := newest.get(duty.institution_code)) is not None
+        and (duty.institution_code, size, duty.witness_code) not in there
+    ]
+
+
 def everything_said(history: History) -> list[Violation]:
     """At rest: every inquiry was answered, nothing waits to be published, everything was read."""
     name = "everything_said"
@@ -507,12 +582,15 @@ SAFETY: tuple[tuple[str, Find], ...] = (
     ("logs_without_gaps", logs_without_gaps),
     ("leaves_cover_records", leaves_cover_records),
     ("checkpoints_match", checkpoints_match),
+    ("cosigned_only_consistent", cosigned_only_consistent),
+    ("logs_not_forked", logs_not_forked),
     ("no_individual_numbers", no_individual_numbers),
     ("codes_apart", codes_apart),
 )
 AT_REST: tuple[tuple[str, Find], ...] = (
     ("records_are_complete", records_are_complete),
     ("nothing_open", nothing_open),
+    ("everything_cosigned", everything_cosigned),
     ("everything_said", everything_said),
 )
 CHECKS = (*SAFETY, *AT_REST)

@@ -53,21 +53,46 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
+class Growth(NamedTuple):
+    """What proves later that a tree has only grown: the frontier it grew from, and the subtrees that were completed
+    to the right of that frontier's path since, smallest first. At most one hash a level, however much it grew."""
+
+    begin: Frontier
+    closed: tuple[bytes, ...]
+
+
 def append_all(frontier: Frontier, leaf_hashes: Sequence[bytes]) -> Frontier:
     """The frontier after these leaf hashes, in order; about one hash a leaf."""
+    return grow(frontier, UNTRACKED, leaf_hashes)[0]
+
+
+def grow(frontier: Frontier, growth: Growth, leaf_hashes: Sequence[bytes]) -> tuple[Frontier, Growth]:
+    """The same, and the growth since `growth.begin` with it: no hash more than the frontier needs."""
     waiting = list(frontier.hashes)
     kept: list[bytes] = []
+    closed: list[bytes] = []
     level: Sequence[bytes] = leaf_hashes
     rest = frontier.size
+    path = growth.begin.size - 1  # on each level, the node above the last old leaf; -1 when nothing is old
     # On each level the one subtree still without a right neighbour stands before the new nodes.
     while level:
         if rest & 1:
             level = [waiting.pop(), *level]
+        # A path that goes left has a right sibling: it stands in every proof from here on, once it is complete.
+        place = path + 1 - (rest & ~1)
+        if path >= 0 and not path & 1 and 0 <= place < len(level):
+            closed.append(level[place])
         if len(level) & 1:
             kept.append(level[-1])
         level = _parents(level[: len(level) & ~1])
         rest >>= 1
-    return Frontier(frontier.size + len(leaf_hashes), (*waiting, *reversed(kept)))
+        path >>= 1
+    after = Frontier(frontier.size + len(leaf_hashes), (*waiting, *reversed(kept)))
+    return after, Growth(growth.begin, (*growth.closed, *closed)) if closed else growth
+
+
+UNTRACKED = Growth(EMPTY_FRONTIER, ())
+"""Growth from nothing: every tree has the empty one as its beginning, and the proof is empty."""
 
 
 def root_of(frontier: Frontier) -> bytes:
@@ -91,6 +116,21 @@ def from_bytes(data: bytes) -> Frontier:
     if len(data) != _SIZE_BYTES + HASH_BYTES * size.bit_count():
         raise MerkleError(f"a frontier of {len(data)} bytes cannot be that of a tree of size {size}")
     return Frontier(size, _split(data[_SIZE_BYTES:]))
+
+
+def growth_to_bytes(growth: Growth) -> bytes:
+    """The frontier it grew from as `to_bytes` writes it, then the completed subtrees, smallest first."""
+    return to_bytes(growth.begin) + b"".join(growth.closed)
+
+
+def growth_from_bytes(data: bytes) -> Growth:
+    """The growth that `growth_to_bytes` wrote, of no bytes the one from nothing; MerkleError when it is not whole."""
+    if not data:
+        return UNTRACKED
+    end = _SIZE_BYTES + HASH_BYTES * int.from_bytes(data[:_SIZE_BYTES], "big").bit_count()
+    if (len(data) - end) % HASH_BYTES:
+        raise MerkleError(f"a growth of {len(data)} bytes is not whole")
+    return Growth(from_bytes(data[:end]), _split(data[end:]))
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
@@ -180,6 +220,34 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ..
     if not whole:
         right_to_left.append(root(leaves[start:end]))
     return tuple(reversed(right_to_left))
+
+
+def growth_proof(growth: Growth, frontier: Frontier) -> tuple[bytes, ...]:
+    """The same proof, from `growth.begin` to this frontier, without any leaf: about two hashes a level of the tree."""
+    begin, size = growth.begin, frontier.size
+    if begin.size in (0, size):
+        return ()
+    left, closed = list(begin.hashes), iter(growth.closed)
+    smallest = left.pop()
+    proof = [smallest] if left else []  # a perfect old tree is known to whoever verifies
+    level = (begin.size & -begin.size).bit_length() - 1
+    place = (begin.size - 1) >> level
+    while 1 << level < size:
+        if place & 1:
+            proof.append(left.pop())
+        elif (place + 2) << level <= size:
+            proof.append(next(closed))
+        elif (place + 1) << level < size:
+            proof.append(_edge(frontier, (place + 1) << level))
+        place >>= 1
+        level += 1
+    return tuple(proof)
+
+
+def _edge(frontier: Frontier, start: int) -> bytes:
+    """The node over everything from this leaf on, where a perfect subtree begins."""
+    inside = (frontier.size - start).bit_count()
+    return root_of(Frontier(frontier.size - start, frontier.hashes[-inside:]))
 
 
 def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:

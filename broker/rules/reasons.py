@@ -2,6 +2,7 @@
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
 network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 9xx staff.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs.
 """
 
 from __future__ import annotations
@@ -120,6 +121,11 @@ REASONS: dict[str, Reason] = {
         "SIM-E405", "提供側の職員が提供しないと判断しました", "the provider's staff decided not to send"
     ),
     "ANSWER_TOO_LARGE": Reason("SIM-E406", "回答が電文の上限を超えます", "the answer is larger than a message may be"),
+    "COSIGNATURE_TOO_OLD": Reason(
+        "SIM-E407",
+        "提供側の記録台帳に近隣自治体の新しい連署がないため、提供を停止しています",
+        "the provider's log of records has not been cosigned lately by its witnesses; provision has stopped",
+    ),
     # time
     "DEADLINE_PASSED": Reason("SIM-E501", "回答期限を過ぎました", "the deadline passed without an answer"),
     "HOLD_EXPIRED": Reason(
@@ -203,6 +209,23 @@ REASONS: dict[str, Reason] = {
     "KEY_ENDED": Reason("SIM-E923", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
     "KEY_REVOKED": Reason("SIM-E924", "失効した鍵です", "the key was revoked"),
     "OTHER_INSTITUTION": Reason("SIM-E916", "他の機関の情報です", "it belongs to another institution"),
+    # logs
+    "LOG_FORKED": Reason(
+        "SIM-E801",
+        "署名済みの記録台帳が書き換えられています（分岐の証拠あり）",
+        "the log has signed two histories that cannot both be true",
+    ),
+    "LOG_WENT_BACK": Reason(
+        "SIM-E802", "記録台帳が連署済みの大きさより小さくなっています", "the log is smaller than what was cosigned"
+    ),
+    "LOG_UNPROVED": Reason(
+        "SIM-E803",
+        "記録台帳が連署済みの台帳の続きであることが証明されていません",
+        "the log has not proved that it continues what was cosigned",
+    ),
+    "CHECKPOINT_FORGED": Reason(
+        "SIM-E804", "記録台帳の署名が正しくありません", "the checkpoint is not one that this log has signed"
+    ),
 }
 
 NO_REASON = Reason("", "", "")

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from broker.rules import checkpoint, merkle
-from broker.rules.checks import Violation
+from broker.rules import checkpoint, merkle, witness
+from broker.rules.checks import History, Violation, cosigned_only_consistent, logs_not_forked
 from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
 from broker.rules.records import detail_refusal, whole
-from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from broker.rules.witness import Claim
+from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
 from schemas.codec import Undecodable, decode
 from schemas.records import ProvisionRecorded
 
@@ -25,13 +26,22 @@ GAPS = "logs_without_gaps"
 ROOTS = "checkpoints_match"
 SIGNATURES = "checkpoints_signed"
 HEADS = "heads_match"
-NAMES = (LEAVES, GAPS, ROOTS, SIGNATURES, HEADS)
+COSIGNED = "cosigned_only_consistent"
+FORKS = "logs_not_forked"
+NAMES = (LEAVES, GAPS, ROOTS, SIGNATURES, HEADS, COSIGNED, FORKS)
 
 
 class LogAuditor:
     """Feed it a log's rows in order, then `finish`. `found`: what is not as it must be; `looked_at`: how much was."""
 
-    def __init__(self, owner: str, public_key: Ed25519PublicKey, checkpoints: Sequence[Checkpoint]) -> None:
+    def __init__(
+        self,
+        owner: str,
+        public_key: Ed25519PublicKey,
+        checkpoints: Sequence[Checkpoint],
+        witnessed: Sequence[WitnessedLog] = (),
+    ) -> None:
+        """witnessed: what the log's witnesses have kept of it, each on its own."""
         self.owner = owner
         self.found: list[Violation] = []
         self.looked_at: Counter[str] = Counter()
@@ -40,8 +50,11 @@ class LogAuditor:
         self._signed = 0
         self._pairs: dict[str, int] = defaultdict(int)
         self._waiting: dict[int, bytes] = {}
+        self._cosigned: dict[int, list[tuple[str, bytes]]] = defaultdict(list)
         for one in checkpoints:
             self._open(one, public_key)
+        for kept in witnessed:
+            self._remember(kept, public_key)
 
     @property
     def size(self) -> int:
@@ -59,7 +72,8 @@ class LogAuditor:
         for row in rows:
             self._look_at(row)
             fresh.append(leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body))
-            if self._frontier.size + len(fresh) in self._waiting:
+            size = self._frontier.size + len(fresh)
+            if size in self._waiting or size in self._cosigned:
                 self._grow(fresh)
                 fresh = []
         self._grow(fresh)
@@ -79,6 +93,10 @@ class LogAuditor:
                 self._say(GAPS, f"{self.owner}/{counterpart}", text)
         for beyond in sorted(self._waiting):
             self._say(ROOTS, f"{self.owner}@{beyond}", f"signed over {beyond} records, there are {self.size}")
+        for beyond in sorted(self._cosigned):
+            for code, _ in self._cosigned[beyond]:
+                text = f"cosigned over {beyond} records, there are {self.size}"
+                self._say(COSIGNED, f"{self.owner}@{beyond}/{code}", text)
 
     # ── one row ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,8 +152,23 @@ class LogAuditor:
             return
         self._waiting[one.size] = told.root
 
+    def _remember(self, kept: WitnessedLog, public_key: Ed25519PublicKey) -> None:
+        place = f"{self.owner}@{kept.size}/{kept.witness_code}"
+        self.looked_at[COSIGNED] += 1
+        try:
+            told = checkpoint.verify(kept.note, origin_of_log(self.owner), public_key)
+        except checkpoint.CheckpointError as error:
+            self._say(COSIGNED, place, str(error))
+            return
+        self._cosigned[told.size].append((kept.witness_code, told.root))
+
     def _grow(self, fresh: Sequence[bytes]) -> None:
         self._frontier = merkle.append_all(self._frontier, fresh)
+        for code, root in self._cosigned.pop(self._frontier.size, ()):
+            if root != merkle.root_of(self._frontier):
+                self._say(
+                    COSIGNED, f"{self.owner}@{self._frontier.size}/{code}", "cosigned over other records than there are"
+                )
         told = self._waiting.pop(self._frontier.size, None)
         if told is None:
             return
@@ -147,3 +180,24 @@ class LogAuditor:
 
     def _say(self, check: str, subject: str, text: str) -> None:
         self.found.append(Violation(check, subject, text))
+
+
+def of_witnesses(owner: str, public_key: Ed25519PublicKey, history: History) -> tuple[Counter[str], list[Violation]]:
+    """What the witnesses of one log say of it: their cosignatures, verified, and the forks they keep.
+
+    history: the log's checkpoints, duties, cosignatures and forks. The first value counts what was looked at: each
+    cosignature, and each witness for what it may keep.
+    """
+    looked_at = Counter({COSIGNED: len(history.cosignatures), FORKS: max(len(history.duties), len(history.forks))})
+    forks = [
+        one._replace(text=f"{one.text} ({judgement(fork, owner, public_key)})")
+        for one, fork in zip(logs_not_forked(history), history.forks, strict=True)
+    ]
+    return looked_at, cosigned_only_consistent(history) + forks
+
+
+def judgement(fork: LogFork, owner: str, public_key: Ed25519PublicKey) -> str:
+    """What the evidence of a fork is worth to somebody who trusts nobody."""
+    claim = Claim(fork.claimed_size, fork.claimed_root, fork.proof)
+    proved = witness.proves_a_fork(origin_of_log(owner), public_key, fork.kept_note, fork.seen_note, claim)
+    return "both are signed by the log: proved" if proved else "not proved by the two notes alone"

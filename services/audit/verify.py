@@ -30,15 +30,19 @@ from broker.tables import (
     Checkpoint,
     CodeBinding,
     CopyRecord,
+    Cosignature,
     Exchange,
     Inquiry,
     Institution,
+    LogFork,
     LogHead,
     LogRecord,
     NetworkExchange,
     PairHead,
     PermissionListVersion,
     Provision,
+    WitnessDuty,
+    WitnessedLog,
 )
 from broker.topics import Topics
 from schemas.codec import Undecodable
@@ -158,7 +162,18 @@ class Auditor:
 
     async def _log(self, snapshot: PostgresSnapshot, owner: str) -> None:
         signed = await snapshot.select(Checkpoint, QUERIES["checkpoints_of"], owner)
-        auditor = logs.LogAuditor(owner, self._public_key(owner), signed)
+        key = self._public_key(owner)
+        about = History(
+            checkpoints=signed,
+            duties=await snapshot.select(WitnessDuty, QUERIES["witness_duties_of"], owner),
+            cosignatures=await snapshot.select(Cosignature, QUERIES["cosignatures_of"], owner),
+            forks=await snapshot.select(LogFork, QUERIES["log_forks_of"], owner),
+        )
+        looked_at, found = logs.of_witnesses(owner, key, about)
+        self.report.looked_at.update(looked_at)
+        self.report.add(found)
+        witnessed = await snapshot.select(WitnessedLog, QUERIES["witnessed_logs_of"], owner)
+        auditor = logs.LogAuditor(owner, key, signed, witnessed)
         async for batch in snapshot.stream(QUERIES["log_of"], owner):
             auditor.feed([LogRecord(**row) for row in batch])
         heads = await snapshot.select(LogHead, QUERIES["log_head_of"], owner)

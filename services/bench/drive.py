@@ -32,11 +32,12 @@ class Driven(NamedTuple):
     seconds: float
     cpu: Cpu
     latencies: tuple[float, ...]
+    records_each: int = RECORDS_EACH
 
     @property
     def is_complete(self) -> bool:
         """Whether everything asked was answered and recorded."""
-        return self.answered == self.asked and self.records == RECORDS_EACH * self.asked
+        return self.answered == self.asked and self.records == self.records_each * self.asked
 
     @property
     def per_second(self) -> float:
@@ -59,20 +60,21 @@ async def drive(
     inquiries: Sequence[Prepared],
     per_second: float,
     limit_seconds: float,
+    records_each: int = RECORDS_EACH,
 ) -> Driven:
     """Send all, hear all, and wait for the last record, within the limit."""
     kept = await records_kept(connection)
     before = cpu_seconds(processes)
     result = await load.run(name, inquiries, per_second, limit_seconds)
     end = result.begin + limit_seconds
-    wanted = RECORDS_EACH * len(inquiries)
+    wanted = records_each * len(inquiries)
     records = await records_kept(connection) - kept
     while records < wanted and time.perf_counter() < end:
         await asyncio.sleep(LOOK_SECONDS)
         records = await records_kept(connection) - kept
     seconds = time.perf_counter() - result.begin
     cpu = cpu_between(before, cpu_seconds(processes), len(inquiries))
-    return Driven(len(inquiries), result.distinct, records, seconds, cpu, result.latencies)
+    return Driven(len(inquiries), result.distinct, records, seconds, cpu, result.latencies, records_each)
 
 
 async def records_kept(connection: Any) -> int:

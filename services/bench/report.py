@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from services.bench.measure import Cpu, Latency
-from services.bench.run import Compared, Report, Sustained
+from services.bench.run import Compared, EvidenceCost, Report, Sustained
 
 PEER_TARGET = 25.0  # times the peer's rate that ours should reach
 LARGEST = 4
@@ -32,6 +32,10 @@ MEANINGS = (
         "to run it (*) counts"
     ),
     "floor: the same bytes and rows in the same batches, nothing read, checked, remembered or decided",
+    (
+        "without evidence: the same services, but no record is encoded, said, logged, signed or cosigned; only this "
+        "benchmark can run them so; the mean of the two runs with evidence is compared"
+    ),
 )
 KAFKA_COMPILER = (
     "quick"  # as every installation here starts it; the second compiler costs more than it gives in a minute
@@ -64,6 +68,35 @@ def ratio(one: float, other: float) -> float | None:
 def more_than(ours: Cpu, floor: Cpu) -> dict[str, float]:
     """Microseconds an inquiry that we take and the floor does not, by part: what lies between the two rates."""
     return {part: getattr(ours, part) - getattr(floor, part) for part in PARTS}
+
+
+def mean(*values: float) -> float:
+    """Of some figures."""
+    return sum(values) / len(values)
+
+
+def more_percent(with_it: float, without: float) -> float | None:
+    """How many per cent more than without; None when there is nothing to compare with."""
+    return 100 * (with_it / without - 1) if without > 0 and with_it > 0 else None
+
+
+def kept(one: Sustained) -> float:
+    """Bytes an exchange leaves in the tables; the outbox is left out, whose pages are used again."""
+    return sum(size for name, size in one.growth.tables.items() if name != "outbox")
+
+
+def overhead(cost: EvidenceCost) -> dict[str, float | None]:
+    """What evidence costs: per cent of CPU an inquiry and of the rate, and bytes an exchange."""
+    on, off = (cost.on, cost.on_again), cost.off
+    rate = more_percent(off.per_second, mean(*(one.per_second for one in on)))
+    return {
+        "cpu_percent": more_percent(mean(*(one.cpu.total for one in on)), off.cpu.total),
+        "cpu_us": mean(*(one.cpu.total for one in on)) - off.cpu.total if off.cpu.total else None,
+        "rate_percent": None if rate is None else 100 * rate / (100 + rate),
+        "postgres_bytes": mean(*(kept(one) for one in on)) - kept(off),
+        "kafka_bytes": mean(*(one.growth.kafka_total for one in on)) - off.growth.kafka_total,
+        "wal_bytes": mean(*(one.growth.wal for one in on)) - off.growth.wal,
+    }
 
 
 def noise(sustained: Sustained, processors: int) -> float | None:
@@ -103,7 +136,20 @@ def body_of(report: Report) -> dict[str, Any]:
             for one in report.sweep
         ],
         "sweep_findings": list(report.sweep_findings),
+        "evidence": evidence_body(report.evidence, report.machine.processors) if report.evidence else None,
+        "audit_rates": [
+            {"name": one.name, "value": rounded(one.value), "unit": one.unit} for one in report.audit_rates
+        ],
     }
+
+
+def evidence_body(cost: EvidenceCost, processors: int) -> dict[str, Any]:
+    """What evidence costs, and the three runs it was read from."""
+    runs = {
+        name: sustained_body(one) | {"others_share_of_machine": rounded(noise(one, processors), 4)}
+        for name, one in cost._asdict().items()
+    }
+    return {**runs, "overhead": {name: rounded(value, 2) for name, value in overhead(cost).items()}}
 
 
 def sustained_body(one: Sustained) -> dict[str, Any]:
@@ -166,6 +212,10 @@ def rounded(value: float | None, digits: int = 1) -> float | None:
 def sheets(report: Report) -> list[Sheet]:
     """The tables, the most important first."""
     found = [results(report), counts(report), comparison(report)]
+    if report.evidence:
+        found.append(evidence(report.evidence))
+    if report.audit_rates:
+        found.append(audit(report))
     return [*found, sweep(report)] if report.sweep else found
 
 
@@ -234,6 +284,38 @@ def comparison(report: Report) -> Sheet:
     ]
     columns = ("", "件/秒 / per second", "chukan ×", "件数 / n", *(f"{name} µs" for name in PARTS.values()), "")
     return Sheet("比較 / comparison", columns, tuple(rows))
+
+
+def evidence(cost: EvidenceCost) -> Sheet:
+    """The three runs, and what evidence adds."""
+    named = (("記録あり / on", cost.on), ("記録なし / off", cost.off), ("記録あり / on again", cost.on_again))
+    rows = [
+        (
+            name,
+            per_second(one.per_second),
+            microseconds(one.cpu),
+            cpu_split(one.cpu),
+            octets(kept(one)),
+            octets(one.growth.kafka_total),
+        )
+        for name, one in named
+    ]
+    more = overhead(cost)
+    added = (
+        "証跡の費用 / overhead",
+        percent(more["rate_percent"], "less"),
+        percent(more["cpu_percent"], "more"),
+        NOTHING if more["cpu_us"] is None else f"{more['cpu_us']:+,.0f} µs an inquiry",
+        *(octets(more[name] or 0.0) for name in ("postgres_bytes", "kafka_bytes")),
+    )
+    columns = ("", "件/秒 / per second", "CPU", "内訳 / details", "PostgreSQL", "Kafka")
+    return Sheet("証跡 / evidence", columns, (*rows, added))
+
+
+def audit(report: Report) -> Sheet:
+    """What the audit's tools do in a second."""
+    rows = tuple((one.name, f"{one.value:,.0f} {one.unit}") for one in report.audit_rates)
+    return Sheet("監査 / audit", ("", "値 / value"), rows)
 
 
 def layout(one: Compared) -> str:
@@ -325,6 +407,11 @@ def largest(sizes: Mapping[str, float]) -> str:
 def times(value: float | None) -> str:
     """A ratio."""
     return NOTHING if value is None else f"×{value:,.2f}" if value < 10 else f"×{value:,.1f}"
+
+
+def percent(value: float | None, word: str) -> str:
+    """A difference in per cent."""
+    return NOTHING if value is None else f"{value:.1f} % {word}"
 
 
 def share(value: float | None) -> str:

@@ -23,8 +23,8 @@ from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import PostgresStore, connect_pool, migrate
 from broker.config import Config
 from broker.topics import SHARED, Topics
-from services.bench import floor, peer
-from services.bench.correctness import Correctness, judged, replies_of, rows_of
+from services.bench import floor, peer, unrecorded
+from services.bench.correctness import RECORDS_EACH, Correctness, judged, replies_of, rows_of
 from services.bench.drive import Driven, drive, watched
 from services.bench.floor_app import Samples
 from services.bench.load import Load, Prepared, Tell, prepare
@@ -39,6 +39,7 @@ SETTLE_SECONDS = 3.0  # idle services let go of outbox rows that are out; only t
 SWEPT = (6, 100, 1741)
 AT_ONCE = 0.0
 WARM_UP, SUSTAINED = "暖機 / warm-up", "持続 / sustained"
+WITH_EVIDENCE, WITHOUT_EVIDENCE = "記録あり / with evidence", "記録なし / without evidence"
 
 
 class Amounts(NamedTuple):
@@ -53,10 +54,11 @@ class Amounts(NamedTuple):
     loaded_seconds: float = 10.0
     peer: int = 2_000
     floor: int = 30_000
+    evidence: int = 20_000
 
 
 FULL = Amounts()
-QUICK = Amounts(3_000, 1_000, 500, 40.0, 5.0, 0.7, 3.0, 300, 3_000)
+QUICK = Amounts(3_000, 1_000, 500, 40.0, 5.0, 0.7, 3.0, 300, 3_000, 2_000)
 
 
 class Sustained(NamedTuple):
@@ -68,6 +70,28 @@ class Sustained(NamedTuple):
     per_second: float
     cpu: Cpu
     growth: Growth
+
+
+class EvidenceCost(NamedTuple):
+    """The same load on one installation with evidence, without any, and with it again, so that what drifts meanwhile
+    (a fuller database, a warmer machine) is seen and not taken for a cost."""
+
+    on: Sustained
+    off: Sustained
+    on_again: Sustained
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every phase answered everything, and recorded as it should."""
+        return all(one.per_second for one in self)
+
+
+class Rate(NamedTuple):
+    """One more figure of a report, measured by whoever adds it: what, how much, of what unit."""
+
+    name: str
+    value: float
+    unit: str
 
 
 class Compared(NamedTuple):
@@ -93,11 +117,14 @@ class Report(NamedTuple):
     floor: Compared
     sweep: tuple[Sustained, ...]
     sweep_findings: tuple[str, ...]
+    evidence: EvidenceCost | None = None
+    audit_rates: tuple[Rate, ...] = ()
 
     @property
     def is_right(self) -> bool:
         """Whether every count was as it must be; speed is no part of it."""
-        return not self.correctness.findings and not self.sweep_findings
+        compared = self.evidence is None or self.evidence.is_complete
+        return compared and not self.correctness.findings and not self.sweep_findings
 
 
 class Ours(NamedTuple):
@@ -122,6 +149,7 @@ def benchmark(amounts: Amounts, institutions: int, *, sweep: bool, tell: Tell) -
         empty = another_database(system, "floor", with_world=False)
         moved = floor.compare(system, empty, ours.samples, amounts.floor, tell)
         machine = machine_of(directory, ours.postgres, load)
+    evidence = evidence_cost(amounts, institutions, tell)
     swept = [swept_one(amounts, count, tell) for count in SWEPT if count != institutions] if sweep else []
     return Report(
         machine,
@@ -136,6 +164,7 @@ def benchmark(amounts: Amounts, institutions: int, *, sweep: bool, tell: Tell) -
         tuple(
             f"{sustained.institutions} institutions: {text}" for sustained, found in swept for text in found.findings
         ),
+        evidence,
     )
 
 
@@ -149,6 +178,17 @@ def swept_one(amounts: Amounts, institutions: int, tell: Tell) -> tuple[Sustaine
     """The sustained rate alone, with another number of institutions."""
     with running(amounts, institutions, tell) as (system, _):
         return uvloop.run(Session(system, amounts, tell).sustained_only())
+
+
+def evidence_cost(amounts: Amounts, institutions: int, tell: Tell) -> EvidenceCost:
+    """The sustained rate with evidence, without it, and with it again."""
+    with running(amounts, institutions, tell) as (system, _):
+        session = Session(system, amounts._replace(inquiries=amounts.evidence), tell)
+        on = uvloop.run(session.phase(WITH_EVIDENCE, RECORDS_EACH))
+        system.refit(program=unrecorded.PROGRAM, without=unrecorded.KEEPERS)
+        off = uvloop.run(session.phase(WITHOUT_EVIDENCE, 0))
+        system.refit()
+        return EvidenceCost(on, off, uvloop.run(session.phase(WITH_EVIDENCE, RECORDS_EACH)))
 
 
 def another_database(system: System, name: str, *, with_world: bool) -> str:
@@ -237,11 +277,19 @@ class Session:
             await self._drive(load, connection, WARM_UP, self._amounts.warm_up, AT_ONCE)
             return await self._sustained(load, connection), await self._judged(connection)
 
-    async def _sustained(self, load: Load, connection: Any) -> Sustained:
+    async def phase(self, name: str, records_each: int) -> Sustained:
+        """The sustained rate of the processes that run now, each inquiry leaving so many records."""
+        async with self._connected() as (load, connection):
+            await self._drive(load, connection, WARM_UP, self._amounts.warm_up, AT_ONCE, records_each)
+            return await self._sustained(load, connection, name, records_each)
+
+    async def _sustained(
+        self, load: Load, connection: Any, name: str = SUSTAINED, records_each: int = RECORDS_EACH
+    ) -> Sustained:
         logs = self._system.embedded.kafka.data_dir / "logs"
         await asyncio.sleep(SETTLE_SECONDS)
         before = await stored(connection, logs)
-        driven = await self._drive(load, connection, SUSTAINED, self._amounts.inquiries, AT_ONCE)
+        driven = await self._drive(load, connection, name, self._amounts.inquiries, AT_ONCE, records_each)
         await asyncio.sleep(SETTLE_SECONDS)
         growth = growth_each(before, await stored(connection, logs), driven.asked)
         institutions = len(self._system.world.names)
@@ -253,13 +301,15 @@ class Session:
         )
         return latency_of(per_second, driven.asked, driven.seconds, driven.latencies)
 
-    async def _drive(self, load: Load, connection: Any, name: str, count: int, per_second: float) -> Driven:
+    async def _drive(
+        self, load: Load, connection: Any, name: str, count: int, per_second: float, records_each: int = RECORDS_EACH
+    ) -> Driven:
         inquiries = self._next(count)
         self._asked += [one.key for one in inquiries]
         pids = [child.pid for child in self._system.fleet.children.values()]
         processes = watched(pids, self._system.embedded.kafka, self._system.embedded.postgres)
         limit = LIMIT_SECONDS + (count / per_second if per_second else 0.0)
-        return await drive(name, load, connection, processes, inquiries, per_second, limit)
+        return await drive(name, load, connection, processes, inquiries, per_second, limit, records_each)
 
     def _next(self, count: int) -> list[Prepared]:
         first, now = len(self._asked), now_ms()

@@ -8,7 +8,7 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import terminal
+from services.cli import audit_explain, audit_export, audit_query, audit_reconcile, audit_redecide, replay, terminal
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -20,12 +20,19 @@ def audit() -> None:
     """記録の監査 / auditing the records."""
 
 
+app.command("redecide", epilog=audit_redecide.EXAMPLE)(audit_redecide.redecide_verb)
+app.command("reconcile", epilog=audit_reconcile.EXAMPLE)(audit_reconcile.reconcile_verb)
+app.command("replay", epilog=replay.EXAMPLE)(replay.replay)
+
+
 WORDS = {
     logs.LEAVES: ("記録の葉ハッシュを再計算", "leaf hashes recomputed from the records"),
     logs.GAPS: ("記録と相手方ごとの番号に欠けがない", "no gap in a log or in a pair of institutions"),
     logs.ROOTS: ("署名された根を再計算", "signed Merkle roots recomputed"),
     logs.SIGNATURES: ("機関の公開鍵で署名を検証", "checkpoints verified with the institutions' keys"),
     logs.HEADS: ("記録の末尾と台帳が一致", "each log ends where its head stands"),
+    logs.COSIGNED: ("近隣自治体の連署を検証", "witnesses' cosignatures verified, and what they keep compared"),
+    logs.FORKS: ("台帳の分岐の証拠がない", "no witness keeps evidence of a fork"),
     "one_outcome_an_inquiry": ("照会ごとに結果は一つ", "one outcome an inquiry"),
     "one_answer_an_inquiry": ("照会ごとに回答は一つ", "one answer an inquiry, as it was decided"),
     "no_answer_without_permit": ("許可なく提供されていない", "nothing left without a permit"),
@@ -116,3 +123,8 @@ def verify(
     else:
         show_report(report)
     raise typer.Exit(exit_code(report))
+
+
+app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
+app.command("export", epilog=audit_export.EXAMPLE)(audit_export.export_)
+app.command("query", epilog=audit_query.EXAMPLE)(audit_query.query_)

@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -524,8 +525,11 @@ def test_a_number_in_a_table_is_found(typed: Typed) -> None:
         seen = typed.json("scan", code=1)
     finally:
         typed.sql("delete from suspensions where institution_code = 'x'")
+        typed.sql("delete from outside_changes where table_name = 'suspensions'")
 
-    assert [one["place"] for one in seen["found"]] == ["table suspensions, row 1"]
+    # Where it was put, and the history of what was written by hand.
+    assert {one["place"].split(",")[0] for one in seen["found"]} == {"table suspensions", "table outside_changes"}
+    assert seen["found"][-1]["place"] == "table suspensions, row 1"
     assert number not in json.dumps(seen)
 
 
@@ -549,3 +553,97 @@ def test_the_audit_passes_and_breaks_where_somebody_meddled(typed: Typed) -> Non
     assert "0000000000000000/0" in places
     assert "0000000000000000/0" in shown
     typed.run("audit", "verify", "--messages", "1", code=6)
+
+
+def test_the_past_is_decided_again(typed: Typed, tmp_path: Path) -> None:
+    """Nothing flips under the lists then in force; a list without a row takes away what rested on it, and says so."""
+    then = typed.json("audit", "redecide")
+    shown = typed.json("list", "show", "--version", "1")
+    rows = [row for row in shown["list"]["rows"] if row["spi_name_code"] != VACCINATION]
+    proposed = tmp_path / "proposed.json"
+    proposed.write_text(json.dumps({"format": 1, "rows": rows}), encoding="utf-8")
+    impact = typed.json("audit", "redecide", "--list", str(proposed), "--flips", str(tmp_path / "flips"))
+    flips = [json.loads(line) for line in (tmp_path / "flips").read_text(encoding="utf-8").splitlines()]
+
+    assert then["ok"]
+    assert then["decisions"]["NETWORK"] >= then["decisions"]["PROVIDER"] > 0
+    assert impact["flips"] == len(flips) == impact["effects"]["LOSES"] > 0
+    assert {(flip["row_id"], flip["change"], flip["spi_name_code"]) for flip in flips} == {
+        ("16-2-1", "removed", VACCINATION)
+    }
+    assert typed.json("audit", "redecide", "--list", "1")["effects"]["LOSES"] == 0
+    assert "16-2-1" in typed.run("audit", "redecide", "--list", str(proposed))
+    typed.run("audit", "redecide", "--list", "99", code=2)
+    typed.run("audit", "redecide", "--on", "20270401", code=2)
+
+
+def test_the_records_are_matched_run_by_run(typed: Typed, tmp_path: Path) -> None:
+    """In order everything agrees or waits; a record that somebody took away is missing at its party, and is back when
+    it is back; a second run goes on from the first."""
+    state = ("--state", str(tmp_path / "state"))
+    whole = typed.json("audit", "reconcile", *state)
+    again = typed.json("audit", "reconcile", *state)
+    typed.ask("--resident", str(typed.resident().number))
+    deadline = time.monotonic() + 30  # records travel a moment after the answer
+    while (more := typed.json("audit", "reconcile", *state))["verdicts"]["AGREE"] <= whole["verdicts"]["AGREE"]:
+        assert time.monotonic() < deadline
+    row = "party = 'PROVIDER' and exchange_id = (select max(exchange_id) from log_records where party = 'PROVIDER')"
+    typed.sql(f"create table kept as select * from log_records where {row}")
+    typed.sql(f"delete from log_records where {row}")
+    try:
+        young = typed.json("audit", "reconcile")
+        robbed = typed.json("audit", "reconcile", "--late-after", "1", code=1)
+    finally:
+        typed.sql("insert into log_records select * from kept")
+        typed.sql("drop table kept")
+
+    assert whole["exchanges"] == whole["judged"] > 10
+    assert whole["verdicts"]["AGREE"] + whole["waiting"] == whole["exchanges"]
+    assert again["judged"] <= whole["waiting"]
+    assert more["exchanges"] == whole["exchanges"] + 1
+    assert young["verdicts"]["MISSING_AT_PROVIDER"] == 0
+    assert robbed["verdicts"]["MISSING_AT_PROVIDER"] == 1
+
+
+def test_the_past_comes_out_as_it_did(typed: Typed) -> None:
+    """After all of the above - holds, lists, flags, refusals - every batch is decided again, with no difference; then
+    one byte of one record is changed, and the exchange and the field are named."""
+    whole = typed.json("audit", "replay")
+    shown = typed.run("audit", "replay", "--outcome", "OK")
+    kept = typed.json("records", "list", "--outcome", "OK")["records"]
+    asked = next(one["exchange_id"] for one in kept if one["party"] == "PROVIDER")
+    row = f"exchange_id = '{asked}' and party = 'PROVIDER'"
+    typed.sql("create table kept as select body from log_records where " + row)
+    typed.sql("update log_records set body = set_byte(body, 9, get_byte(body, 9) # 1) where " + row)
+    try:
+        broken = typed.json("audit", "replay", code=1)
+        others = typed.json("audit", "replay", "--exchange", "another")
+    finally:
+        typed.sql("update log_records set body = (select body from kept) where " + row)
+        typed.sql("drop table kept")
+
+    assert (whole["identical"], whole["differences"]) == (True, [])
+    assert whole["exchanges"] > 10
+    assert whole["messages_compared"] > 50
+    assert whole["rows_compared"] > 500
+    assert "✓ OK" in shown
+    assert {one["exchange_id"] for one in broken["differences"]} == {asked}
+    assert {one["what"] for one in broken["differences"]} == {"log_records"}
+    assert others["differences"] == []
+
+
+def test_an_export_is_replayed_and_a_dropped_message_is_named(typed: Typed, tmp_path: Path) -> None:
+    """The past on one file comes out the same; without one of its messages, place and exchange are named."""
+    typed.json("audit", "replay", "--export", str(tmp_path))
+    whole = typed.json("audit", "replay", "--read", str(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as file, file:
+        where = "where topic = 'inquiry.inquiry_sent' order by partition, position limit 1"
+        place = file.execute(f"select topic, partition, position, key from messages {where}").fetchone()
+        file.execute("delete from messages where (topic, partition, position) = (?, ?, ?)", place[:3])
+
+    broken = typed.json("audit", "replay", "--read", str(tmp_path), code=1)
+
+    assert whole["identical"]
+    found = broken["differences"]
+    assert [one["where"] for one in found if one["what"] == "message"] == ["{}/{} offset {}".format(*place[:3])]
+    assert {one["exchange_id"] for one in found} - {""} == {place[3].decode()}

@@ -6,9 +6,16 @@ from collections import Counter
 
 import pytest
 
-from broker.topics import SHARED, Topics, partition_of, sender_of
+from broker.topics import SHARED, Topics, lane_of, partition_of, sender_of
 from schemas.codec import TOPIC
-from schemas.records import HoldConfirmed, InquiryCancelRequested, InquiryDeadlinePassed
+from schemas.records import (
+    CheckpointDue,
+    CheckpointWitnessed,
+    HoldConfirmed,
+    InquiryCancelRequested,
+    InquiryDeadlinePassed,
+    RecordsSubmitted,
+)
 
 A, B = "9900123210600000", "9900123212200000"
 TOPICS = Topics(4, frozenset({A}))
@@ -67,3 +74,15 @@ def test_keys_spread_over_the_partitions() -> None:
     seen = Counter(partition_of(f"{A}-20260921{number:010d}", 4) for number in range(4000))
 
     assert min(seen.values()) > 700
+
+
+@pytest.mark.parametrize("partitions", range(1, 12))
+def test_everything_about_a_log_lies_in_one_shard(partitions: int) -> None:
+    """Records go by lane, what is said of their log by institution: one shard serves both, for any number of shards."""
+    topics = Topics(partitions)
+
+    for number in range(100):
+        code = f"{number:016d}"
+        lane = topics.destination(RecordsSubmitted(lane_of(code), ())).partition
+        assert topics.destination(CheckpointDue(code, 1)).partition == lane
+        assert topics.destination(CheckpointWitnessed(code, 1, ())).partition == lane

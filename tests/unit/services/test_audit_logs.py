@@ -6,15 +6,27 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import pytest
+from forging import rewritten
 
 from broker.keys import InstitutionKeys
 from broker.rules import merkle
+from broker.rules.checks import History, Violation
 from broker.rules.leaves import STAFF, leaf_of, origin_of_log
 from broker.rules.records import SALT_BYTES, record_of, split
-from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
 from schemas.codec import encode
 from schemas.records import OperationRecorded, Outcome, Party
-from services.audit.logs import GAPS, HEADS, LEAVES, ROOTS, SIGNATURES, LogAuditor
+from services.audit.logs import (
+    COSIGNED,
+    FORKS,
+    GAPS,
+    HEADS,
+    LEAVES,
+    ROOTS,
+    SIGNATURES,
+    LogAuditor,
+    of_witnesses,
+)
 
 OWNER = "9900123210600000"
 COUNTERPARTS = ("9900123211400000", "9900123212200000")
@@ -240,3 +252,66 @@ def test_what_staff_did_is_a_leaf_like_any_other() -> None:
 def test_an_operation_under_another_name_is_found(broken: Log) -> None:
     """The row names what it holds."""
     assert {one.check for one in audited(broken).found} == {LEAVES}
+
+
+# ── what witnesses keep ──────────────────────────────────────────────────────────────────────────────────────────
+
+WITNESS = COUNTERPARTS[0]
+
+
+def witnessed(rows: Sequence[LogRecord], size: int, signer: str = OWNER) -> WitnessedLog:
+    """What a witness keeps after it cosigned the first records."""
+    return WitnessedLog(WITNESS, OWNER, size, sign(rows, size, signer).note, 0)
+
+
+def audited_by(kept: WitnessedLog, one: Log) -> list[Violation]:
+    """What is found when a witness's own account is laid beside the log."""
+    auditor = LogAuditor(OWNER, KEYS.signing(OWNER).public_key, one.checkpoints, [kept])
+    auditor.feed(one.rows)
+    auditor.finish(one.head, one.pairs)
+    assert auditor.looked_at[COSIGNED] == 1
+    return auditor.found
+
+
+def test_what_a_witness_keeps_is_held_against_the_log() -> None:
+    """A log whose own checkpoints and heads were made to fit is still not the one that its neighbour cosigned."""
+    before = log().rows
+    rows, head = rewritten(before, log().head, 5)
+    forged = Log(rows, head, log().pairs, [sign(rows, 9)])
+
+    assert audited_by(witnessed(before, 4), log()) == []
+
+    assert audited(forged).found == []
+    found = audited_by(witnessed(before, 9), forged)
+    assert {(one.check, one.subject) for one in found} == {(COSIGNED, f"{OWNER}@9/{WITNESS}")}
+    assert audited_by(witnessed(before, 4), forged) == []
+
+
+def test_a_log_that_ends_before_what_was_cosigned_is_found() -> None:
+    """The tail may be gone from every table of the log's; the witness remembers how long it was."""
+    found = audited_by(witnessed(log().rows, 9), removed_tail(log())._replace(checkpoints=[]))
+
+    assert {(one.check, one.subject) for one in found} == {(COSIGNED, f"{OWNER}@9/{WITNESS}")}
+
+
+def test_a_witnesss_account_that_the_log_never_signed_is_worth_nothing() -> None:
+    """A witness cannot accuse a log with a note of its own making."""
+    found = audited_by(witnessed(log().rows, 4, WITNESS), log())
+
+    assert [one.check for one in found] == [COSIGNED]
+    assert "SIGNER_ABSENT" in found[0].text
+
+
+def test_evidence_is_judged_anew() -> None:
+    """A kept fork is told with what it is worth to somebody who trusts nobody."""
+    one, other = log(), changed_body_and_leaf(log())
+    kept, seen = sign(one.rows, 9).note, sign(other.rows, 9).note
+    fork = LogFork(WITNESS, OWNER, 9, "LOG_FORKED", kept, seen, 0, b"", b"", 0)
+    key = KEYS.signing(OWNER).public_key
+
+    counted, found = of_witnesses(OWNER, key, History(forks=[fork, fork._replace(seen_note=kept)]))
+
+    assert counted[FORKS] == 2
+    assert [one.check for one in found] == [FORKS, FORKS]
+    assert "proved" in found[0].text
+    assert "not proved" in found[1].text

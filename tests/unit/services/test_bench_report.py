@@ -11,8 +11,20 @@ import pytest
 from services.bench.correctness import Replies, Rows, judged
 from services.bench.machine import Machine
 from services.bench.measure import Cpu, Growth, Latency
-from services.bench.report import NOTHING, body_of, more_than, noise, ratio, remarks, share, sheets, times
-from services.bench.run import QUICK, Compared, Report, Sustained
+from services.bench.report import (
+    NOTHING,
+    body_of,
+    more_percent,
+    more_than,
+    noise,
+    overhead,
+    ratio,
+    remarks,
+    share,
+    sheets,
+    times,
+)
+from services.bench.run import QUICK, Compared, EvidenceCost, Rate, Report, Sustained
 from services.cli.terminal import plain
 
 ASKED = [b"Q1", b"Q2"]
@@ -161,3 +173,50 @@ def test_the_remarks_say_whether_the_target_was_reached_and_what_went_wrong() ->
     assert any("not reached" in text for text in remarks(slow))
     assert remarks(slow)[-1] == "✗ a count"
     assert any("50 %" in text for text in remarks(REPORT))
+
+
+# ── evidence on and off ──────────────────────────────────────────────────────────────────────────────────────────
+
+OFF = OURS._replace(
+    per_second=3600.0,
+    cpu=Cpu(240.0, 60.0, 80.0, 20.0, 0.0),
+    growth=Growth(9.0, {"outbox": 900.0}, 3000.0, {"internal": 2500.0}),
+)
+COST = EvidenceCost(OURS, OFF, OURS._replace(per_second=3300.0, cpu=Cpu(280.0, 80.0, 100.0, 20.0, 0.0)))
+
+
+def test_the_cost_of_evidence_is_read_against_both_runs_with_it() -> None:
+    """490 µs on the mean against 400 without; 3,150 a second on the mean against 3,600."""
+    assert overhead(COST) == {
+        "cpu_percent": pytest.approx(22.5),
+        "cpu_us": pytest.approx(90.0),
+        "rate_percent": pytest.approx(12.5),
+        "postgres_bytes": 2500.0,
+        "kafka_bytes": 500.0,
+        "wal_bytes": 6000.0,
+    }
+    assert more_percent(1.0, 0.0) is None
+
+
+def test_a_run_that_did_not_become_complete_has_no_overhead_and_is_not_right() -> None:
+    """A phase that lost something is told as such."""
+    broken = COST._replace(off=OFF._replace(per_second=0.0))
+
+    assert overhead(broken)["rate_percent"] is None
+    assert not REPORT._replace(evidence=broken).is_right
+    assert REPORT._replace(evidence=COST).is_right
+
+
+def test_evidence_and_audit_rates_are_shown_and_printed_as_json() -> None:
+    """Both have their table and their place in the object; a report without them has neither table."""
+    report = REPORT._replace(evidence=COST, audit_rates=(Rate("redecide", 12_345.6, "decisions/s"),))
+
+    titles = [sheet.title for sheet in sheets(report)]
+    body = json.loads(json.dumps(plain(body_of(report)), allow_nan=False))
+
+    assert titles[-2:] == ["証跡 / evidence", "監査 / audit"]
+    assert len(titles) == len(sheets(REPORT)) + 2
+    assert body["evidence"]["overhead"]["cpu_percent"] == 22.5
+    assert body["evidence"]["off"]["complete_per_second"] == 3600.0
+    assert body["audit_rates"] == [{"name": "redecide", "value": 12345.6, "unit": "decisions/s"}]
+    assert json.loads(json.dumps(plain(body_of(REPORT))))["evidence"] is None

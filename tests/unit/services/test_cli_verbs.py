@@ -44,6 +44,9 @@ def test_the_verbs_are_those_we_promise() -> None:
     """A verb that loses its place is noticed."""
     assert set(VERBS) >= {
         *("demo", "up", "run", "init", "doctor", "scan", "topics", "world create", "config show", "audit verify"),
+        *("audit redecide", "audit reconcile"),
+        *("audit explain", "audit export", "audit query"),
+        *("witness list", "witness show", "witness forks"),
         *("hold list", "hold show", "hold confirm", "hold refuse", "records list", "records show", "inquiry send"),
         *("list publish", "list show", "list versions", "list distribute", "copy flag"),
         *("schemas list", "schemas check", "schemas register", "schemas serve", "schemas asyncapi"),

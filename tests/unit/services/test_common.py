@@ -9,10 +9,12 @@ from factories import ANJO, KARIYA, TOYOTA, context, institution, result_of, sto
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.config import Config
 from broker.errors import OwnFault, PeerFault
 from broker.facts import Facts
 from broker.tables import CodeBinding, Institution
-from services.common import in_force, name_of, sender_checked
+from services.assembly import terms_of
+from services.common import CHECKPOINTS_A_SECOND, Terms, in_force, name_of, sender_checked
 
 OWN, SHARED = f"institution.{KARIYA}.requests", "institution.shared.requests"
 
@@ -103,3 +105,20 @@ def test_codes_that_follow_one_another_never_overlap(times: list[int], now: int)
 
 def binding(first: int, last: int) -> Any:
     return CodeBinding(KARIYA, "c", "1", first, last, first, "R")
+
+
+# ── how often logs are signed ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("institutions", "seconds", "expected"),
+    [(6, 5.0, 5_000), (500, 5.0, 5_000), (1741, 5.0, 17_410), (1741, 60.0, 60_000)],
+)
+def test_many_logs_are_signed_less_often(institutions: int, seconds: float, expected: int) -> None:
+    """All logs together are signed and witnessed a hundred times a second at most, however many there are."""
+    terms = terms_of(Config(checkpoint_seconds=seconds, cosigned_within_seconds=9.0), institutions)
+
+    assert terms == Terms(expected, 9_000)
+    assert terms.refresh_ms == 3_000
+    assert institutions / (terms.checkpoint_ms / 1000) <= CHECKPOINTS_A_SECOND
+    assert terms_of(Config(), 6) == Terms()

@@ -30,6 +30,7 @@ from factories import (
     told,
 )
 
+from broker.decision import Decision
 from broker.errors import PeerFault
 from broker.rules.exchange import FINAL, State
 from broker.rules.identity import exchange_id
@@ -515,7 +516,7 @@ def test_answer_after_the_end_has_a_name(state: State, outcome: str) -> None:
 
     decision = decided(INQUIRY, answer, store)
 
-    assert decision == (outcome, (), (), ())
+    assert decision == Decision(outcome)
 
 
 def test_answer_about_nothing_ever_asked() -> None:

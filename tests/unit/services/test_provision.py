@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ from broker.keys import Keys
 from broker.rules.calendar import after_business_days
 from broker.rules.exchange import State
 from broker.rules.permits import LIFE_MS
-from broker.tables import CopyRecord, ListCopy, NetworkExchange, Provision, SetAside, Suspension
+from broker.tables import Checkpoint, CopyRecord, ListCopy, NetworkExchange, Provision, SetAside, Suspension
 from schemas.codec import encode
 from schemas.records import (
     HoldConfirmed,
@@ -51,6 +52,7 @@ from schemas.records import (
     ProvisionRecorded,
     ProvisionReported,
 )
+from services.common import Terms
 from services.inquiry import HELD_GRACE_MS
 from services.network import NETWORK_CODE
 from services.provision import ANSWER_BYTES, HOLD_DAYS, REMIND_DAYS
@@ -561,3 +563,82 @@ def test_nothing_of_the_network_is_left_waiting() -> None:
 
     assert [row.state for row in story.rows(NetworkExchange)] == ["COMPLETED"]
     assert story.rows(SetAside) == []
+
+
+# ── cosigned lately, or nothing leaves ───────────────────────────────────────────────────────────────────────────
+
+FRESH = Terms(cosigned_within_ms=60_000)
+UNBLOCKED = next(n for n in range(24) if n != ATTACHED_HOME and WORLD.resident(n).previous == TOYOTA)
+
+
+def test_provision_stops_while_the_witnesses_are_away_and_goes_on_when_they_are_back() -> None:
+    """Without a fresh cosignature nothing leaves; the refusal has its own rule and its records, like any other."""
+
+    async def scene(story: Story) -> None:
+        await story.ask(asks(record_identification_number="before"))
+        await story.pass_time(seconds=30)
+        story.leave("witness")
+        await story.pass_time(seconds=90)
+        await story.ask(asks(record_identification_number="meanwhile"))
+        story.resume("witness")
+        await story.pass_time(seconds=6)
+        await story.ask(asks(record_identification_number="after"))
+
+    story = told(scene, terms=FRESH)
+
+    found = {name: story.kind_answered(name) for name in ("before", "meanwhile", "after")}
+    assert {name: kind.outcome for name, kind in found.items()} == {
+        "before": Outcome.OK,
+        "meanwhile": Outcome.UNAVAILABLE,
+        "after": Outcome.OK,
+    }
+    assert (found["meanwhile"].rule, found["meanwhile"].error_id) == ("COSIGNATURE_TOO_OLD", "SIM-E407")
+    refused = [record for record in story.records() if record.rule == "COSIGNATURE_TOO_OLD"]
+    assert sorted(record.party.value for record in refused) == ["INQUIRER", "NETWORK", "PROVIDER"]
+    assert {record.answer_digest for record in refused} == {b""}
+
+
+def test_an_idle_log_stays_fresh() -> None:
+    """A log that nobody adds to shows its checkpoint again, so that the first inquiry after a quiet day is served."""
+
+    async def scene(story: Story) -> None:
+        await story.ask(asks(record_identification_number="before"))
+        await story.pass_time(seconds=10)
+        await asyncio.sleep(3600)
+        await story.ask(asks(record_identification_number="after"))
+
+    story = told(scene, terms=FRESH)
+
+    assert story.kind_answered("after").outcome is Outcome.OK
+    assert {row.size for row in story.rows(Checkpoint) if row.institution_code == TOYOTA} == {1}
+
+
+def test_a_hold_stays_while_the_log_is_not_cosigned() -> None:
+    """What a person lets out leaves no sooner than anything else; the hold is not lost over it."""
+
+    async def scene(story: Story) -> None:
+        await story.ask(asks(n=UNBLOCKED, record_identification_number="first"))
+        await story.pass_time(seconds=6)
+        await story.ask(asks())
+        story.leave("witness")
+        await story.pass_time(seconds=90)
+        held = next(row for row in story.rows(Provision) if row.state == "HELD")
+        await story.ask(confirms(held))
+        assert [row.state for row in story.rows(Provision) if row.permit_id == held.permit_id] == ["HELD"]
+        story.resume("witness")
+        await story.pass_time(seconds=25)
+        await story.ask(confirms(held))
+
+    story = told(scene, rows=[BLOCKED], terms=FRESH)
+
+    assert story.kind_answered(asks().record_identification_number).outcome is Outcome.OK
+
+
+def test_without_the_setting_nobody_waits_for_witnesses() -> None:
+    """As it is set by default, provision goes on whatever the witnesses do."""
+
+    async def scene(story: Story) -> None:
+        await story.pass_time(days=1)
+        await story.ask(asks())
+
+    assert told(scene, away=("witness",)).kind_answered().outcome is Outcome.OK

@@ -41,9 +41,8 @@ from schemas.records import (
     RecordEntry,
     RecordsSubmitted,
 )
-from services.common import ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
+from services.common import CHECKPOINT_MS, ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
 from services.network import NETWORK_CODE
-from services.provision_log import CHECKPOINT_MS
 from services.world import HOUSEHOLD, LOCAL_TAX, VACCINATION
 
 LOG = service("provision_log")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from broker.rules import checkpoint, checks, merkle
+from broker.rules import checkpoint, checks, cosignature, merkle
 from broker.rules.blocking import project, shown_digest
 from broker.rules.checks import CHECKS, History, Leaf, Standing, Text, Watcher
 from broker.rules.leaves import leaf_of, origin_of_log
@@ -19,14 +19,18 @@ from broker.tables import (
     Checkpoint,
     CodeBinding,
     CopyRecord,
+    Cosignature,
     Exchange,
     Inquiry,
+    LogFork,
     LogHead,
     LogRecord,
     NetworkCode,
     NetworkExchange,
     PairHead,
     Provision,
+    WitnessDuty,
+    WitnessedLog,
 )
 from schemas.codec import pack_items
 from schemas.records import (
@@ -127,6 +131,22 @@ def signed(owner: str, leaves: tuple[Leaf, ...]) -> Checkpoint:
     return Checkpoint(owner, len(hashes), checkpoint.sign(text, origin_of_log(owner), KEY), AT_MS)
 
 
+WITNESSES = {code: key_pair_from_bytes(bytes([n]) * 32) for n, code in enumerate((INQUIRER, PROVIDER), 20)}
+
+
+def cosigned(one: Checkpoint, witness: str, time: int = AT_MS // 1000, signer: str = "") -> Cosignature:
+    """A witness's line for a checkpoint."""
+    name = cosignature.name_of_witness(witness)
+    key = WITNESSES[signer or witness].private_key
+    line = cosignature.cosign(checkpoint.text_of(one.note), name, key, time)
+    return Cosignature(one.institution_code, one.size, witness, line, time * 1000)
+
+
+def witnessed_by(witness: str, one: Checkpoint) -> WitnessedLog:
+    """A witness's state after it cosigned a checkpoint."""
+    return WitnessedLog(witness, one.institution_code, one.size, one.note, AT_MS)
+
+
 COPY = CopyRecord(
     PROVIDER,
     "000000000000002",
@@ -204,6 +224,21 @@ def good(records: tuple[ProvisionRecorded, ...] = RECORDS) -> History:
         heads=[LogHead(one.institution_code, one.size, b"", 0) for one in checkpoints],
         pair_heads=[PairHead(*pair, last) for pair, last in pairs.items()],
         checkpoints=checkpoints,
+        duties=[
+            WitnessDuty(one.institution_code, witness, b"", WITNESSES[witness].public_bytes)
+            for one in checkpoints
+            for witness in WITNESSES
+            if witness != one.institution_code
+        ],
+        cosignatures=[
+            cosigned(one, witness) for one in checkpoints for witness in WITNESSES if witness != one.institution_code
+        ],
+        witnessed=[
+            witnessed_by(witness, one)
+            for one in checkpoints
+            for witness in WITNESSES
+            if witness != one.institution_code
+        ],
         answers=[
             answer(ANSWERED, Outcome.OK),
             answer(ANSWERED, Outcome.OK),
@@ -236,6 +271,16 @@ def leaf_changed(place: int, **more: Any) -> tuple[Leaf, ...]:
     leaf = GOOD.leaves[place]
     return (*GOOD.leaves[:place], leaf._replace(row=leaf.row._replace(**more)), *GOOD.leaves[place + 1 :])
 
+
+def cosigned_instead(one: Cosignature) -> History:
+    """The good history with another cosignature in place of the first."""
+    assert GOOD.cosignatures[0][:3] == one[:3]
+    return GOOD._replace(cosignatures=[one, *GOOD.cosignatures[1:]])
+
+
+FORK = signed(INQUIRER, leaves_of(*RECORDS[3:], RECORDS[0]))
+UNWITNESSED = GOOD._replace(duties=[], cosignatures=[], witnessed=[])
+SMALLER = signed(INQUIRER, GOOD.leaves[:1])
 
 BAD: dict[str, list[Bad]] = {
     "one_outcome_an_inquiry": [
@@ -285,10 +330,30 @@ BAD: dict[str, list[Bad]] = {
         lambda: GOOD._replace(leaves=leaf_changed(5, detail=SALT)),
     ],
     "checkpoints_match": [
-        lambda: GOOD._replace(checkpoints=[signed(INQUIRER, leaves_of(*RECORDS[3:], RECORDS[0]))]),
-        lambda: GOOD._replace(checkpoints=[GOOD.checkpoints[0]._replace(institution_code=PROVIDER)]),
-        lambda: GOOD._replace(checkpoints=[GOOD.checkpoints[0]._replace(note="something else")]),
+        lambda: UNWITNESSED._replace(checkpoints=[FORK]),
+        lambda: UNWITNESSED._replace(checkpoints=[GOOD.checkpoints[0]._replace(institution_code=PROVIDER)]),
+        lambda: UNWITNESSED._replace(checkpoints=[GOOD.checkpoints[0]._replace(note="something else")]),
     ],
+    "cosigned_only_consistent": [
+        # another history of the same size was cosigned: a fork that only the witness has seen
+        lambda: cosigned_instead(cosigned(FORK, PROVIDER)),
+        lambda: GOOD._replace(witnessed=[witnessed_by(PROVIDER, FORK)]),
+        lambda: cosigned_instead(cosigned(GOOD.checkpoints[0], PROVIDER, signer=INQUIRER)),
+        lambda: cosigned_instead(cosigned(GOOD.checkpoints[0], PROVIDER)._replace(cosigned_at=1)),
+        lambda: GOOD._replace(duties=GOOD.duties[1:]),
+        lambda: GOOD._replace(
+            checkpoints=[*GOOD.checkpoints, SMALLER],
+            cosignatures=[*GOOD.cosignatures, cosigned(SMALLER, PROVIDER, AT_MS // 1000 + 1)],
+        ),
+    ],
+    "logs_not_forked": [
+        lambda: GOOD._replace(
+            forks=[
+                LogFork(PROVIDER, INQUIRER, 3, "LOG_FORKED", GOOD.checkpoints[0].note, FORK.note, 0, b"", b"", AT_MS)
+            ]
+        )
+    ],
+    "everything_cosigned": [lambda: GOOD._replace(cosignatures=GOOD.cosignatures[1:])],
     "no_individual_numbers": [lambda: GOOD._replace(texts=[Text("inquiry.inquiry_sent", b" " + NUMBER + b" ")])],
     "codes_apart": [
         lambda: GOOD._replace(texts=[Text("exchanges", f"'{OWN_CODE}', '{THEIR_CODE}'".encode())]),

@@ -243,3 +243,31 @@ def test_there_is_no_proof_from_a_tree_that_is_no_beginning(old_size: int) -> No
     """A size outside the log is the caller's mistake and is said so."""
     with pytest.raises(merkle.MerkleError):
         merkle.consistency_proof(leaves_of(5), old_size)
+
+
+# ── proofs from what a growing log keeps ─────────────────────────────────────────────────────────────────────────
+
+
+@settings(deadline=None)
+@given(old=st.integers(0, 300), steps=st.lists(st.integers(0, 120), max_size=6))
+def test_a_growing_log_proves_its_growth_without_its_leaves(old: int, steps: list[int]) -> None:
+    """However it was cut into batches, what is kept gives the very proof that RFC 9162 makes of all leaves."""
+    leaves = [merkle.leaf_hash(b"%d" % n) for n in range(old + sum(steps))]
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, leaves[:old])
+    growth = merkle.Growth(frontier, ())
+
+    for step in steps:
+        frontier, growth = merkle.grow(frontier, growth, leaves[frontier.size : frontier.size + step])
+        growth = merkle.growth_from_bytes(merkle.growth_to_bytes(growth))
+    proof = merkle.growth_proof(growth, frontier)
+
+    assert frontier == merkle.append_all(merkle.EMPTY_FRONTIER, leaves)
+    assert proof == merkle.consistency_proof(leaves, old)
+    assert merkle.verify_consistency(old, len(leaves), merkle.root(leaves[:old]), merkle.root_of(frontier), proof)
+
+
+def test_growth_from_nothing_is_no_bytes() -> None:
+    """A row that was there before proofs were kept begins with the empty tree."""
+    assert merkle.growth_from_bytes(b"") == merkle.UNTRACKED
+    with pytest.raises(merkle.MerkleError):
+        merkle.growth_from_bytes(merkle.growth_to_bytes(merkle.UNTRACKED) + b"x")

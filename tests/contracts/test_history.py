@@ -1,0 +1,130 @@
+"""What the journal holds of a batch and of an operator's rows, in memory and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from broker.adapters.memory import MemoryStore
+from broker.adapters.postgres import QUERIES, PostgresStore, connect_pool
+from broker.errors import Fenced
+from broker.journal import Changed, Journalled, Step
+from broker.ports import Advance, Cause, Position
+from broker.tables import ListCopy, Suspension
+from services.audit.replay_history import Unreplayable, step_of
+
+A = "1" * 16
+READ = {("inquiry.permit_requested", 0): Position(5, {"inquiry/0": Cause(1, 2)}), ("x", 1): Position(9, {})}
+
+
+@pytest.fixture
+async def real(postgres_dsn: str) -> AsyncIterator[PostgresStore]:
+    """A store on a real PostgreSQL."""
+    store = PostgresStore(await connect_pool(postgres_dsn, 4))
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    """Either store, empty."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    real = PostgresStore(await connect_pool(request.getfixturevalue("postgres_dsn"), 4))
+    yield real
+    await real.close()
+
+
+async def steps_of(store: Any) -> Sequence[Step]:
+    """Everything in the journal."""
+    if isinstance(store, MemoryStore):
+        return store.journal
+    return [step_of(dict(row)) for row in await store.query(QUERIES["steps_after"], 0, 100)]
+
+
+async def batch(store: Any, epoch: int, number: int, positions: Any, *rows: Any) -> None:
+    """A batch's transaction at the moment 1000."""
+    async with store.transaction() as transaction:
+        for row in rows:
+            await transaction.write(type(row), [row])
+        await transaction.advance(Advance("network", 0, epoch, number, positions, b"", (), 9000, 1000))
+
+
+async def test_a_batch_leaves_one_row(store: Any) -> None:
+    """Which messages, at what moment, in the commit that has its effects; one that read nothing leaves none."""
+    claim = await store.claim("network", 0, "one", 0, 1000)
+
+    await batch(store, claim.epoch, 1, READ)
+    await batch(store, claim.epoch, 2, {})
+    await batch(store, claim.epoch, 3, {("x", 1): Position(10, {})})
+
+    told = [(step.service, step.shard, step.batch, step.at, dict(step.offsets)) for step in await steps_of(store)]  # type: ignore[union-attr]
+    assert told == [
+        ("network", 0, 1, 1000, {("inquiry.permit_requested", 0): 5, ("x", 1): 9}),
+        ("network", 0, 3, 1000, {("x", 1): 10}),
+    ]
+
+
+async def test_a_batch_that_does_not_commit_leaves_none(store: Any) -> None:
+    """Fenced: another owner has the shard, and history knows nothing of what this one tried."""
+    first = await store.claim("network", 0, "one", 0, 1000)
+    await store.claim("network", 0, "one", 0, 1000)
+
+    with pytest.raises(Fenced):
+        await batch(store, first.epoch, 1, READ)
+
+    assert await steps_of(store) == []
+
+
+async def test_what_an_operator_writes_is_a_step_of_its_own(real: PostgresStore, postgres_dsn: str) -> None:
+    """Rows by hand, with any tool: before, after, and their place among the batches."""
+    claim = await real.claim("network", 0, "one", 0, 1000)
+    one, other = Suspension(A, "7", "WRONG_LINK", 5), Suspension(A, "7", "WRONG_LINK", 6)
+    connection = await asyncpg.connect(postgres_dsn, timeout=30, command_timeout=30)
+    try:
+        await connection.execute("insert into suspensions values ($1, '7', 'WRONG_LINK', 5)", A)
+        await batch(real, claim.epoch, 1, READ)
+        await connection.execute("update suspensions set since = 6")
+        await connection.execute("delete from suspensions")
+    finally:
+        await connection.close(timeout=10)
+
+    steps = await steps_of(real)
+
+    assert [type(step) for step in steps] == [Changed, Journalled, Changed, Changed]
+    changes = [(step.before, step.after) for step in steps if isinstance(step, Changed)]
+    assert changes == [(None, one), (one, other), (other, None)]
+    assert [step.place for step in steps] == sorted(step.place for step in steps)
+
+
+async def test_a_services_own_row_shares_its_batchs_transaction(real: PostgresStore) -> None:
+    """A service that writes such a table is no operator: its change and its batch have one transaction."""
+    claim = await real.claim("network", 0, "one", 0, 1000)
+
+    await batch(real, claim.epoch, 1, READ, ListCopy(A, 2, 7))
+
+    changed, journalled = await steps_of(real)
+    assert isinstance(changed, Changed)
+    assert isinstance(journalled, Journalled)
+    assert changed.after == ListCopy(A, 2, 7)
+    assert changed.transaction == journalled.transaction > 0
+
+
+def test_a_past_from_before_the_journal_is_told() -> None:
+    """The migration marks an installation that had served without a journal: its replay says so."""
+    row = {
+        "service": None,
+        "table_name": "journal",
+        "place": 1,
+        "transaction": 1,
+        "at": 0,
+        "before": None,
+        "after": None,
+    }
+
+    with pytest.raises(Unreplayable, match="before it kept a journal"):
+        step_of(row)
