@@ -224,20 +224,21 @@ select * from log_records where institution_code = $1 and exchange_id = any($2::
 -- records lie together, the network's first.
 select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
 from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
-where r.party <> 'INQUIRER'
+where r.party in ('NETWORK', 'PROVIDER')
 order by r.exchange_id, r.party
 
 -- name: decisions_recorded_count
 -- How many those are.
-select count(*) from log_records where party <> 'INQUIRER'
+select count(*) from log_records where party in ('NETWORK', 'PROVIDER')
 
 -- name: log_sizes
 -- How far each log goes.
 select institution_code, size from log_heads order by institution_code
 
 -- name: log_exchanges_from
--- Which exchanges a log's records from this place on are about.
-select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+-- Which exchanges a log's records from this place on are about; what staff did is about none.
+select sequence, exchange_id from log_records
+where institution_code = $1 and sequence >= $2 and party <> 'STAFF' order by sequence
 
 -- name: permits_since
 -- Exchanges whose permits expire after this moment, in that order.
@@ -283,8 +284,9 @@ select * from provisions where ($1 = '' or institution_code = $1) and received_a
 order by permit_id
 
 -- name: export_log_records
--- The records written in that time, a log at a time.
-select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+-- The records of exchanges written in that time, a log at a time.
+select * from log_records
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3 and party <> 'STAFF'
 order by institution_code, sequence
 
 -- name: export_codes
