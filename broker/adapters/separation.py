@@ -27,7 +27,7 @@ from broker.tables import TABLES, Table
 OWNER, SERVICE, INSTITUTIONS = "chukan_owner", "chukan_service", "chukan_institution"
 PREFIX = "inst_"
 POLICY = "own_rows"
-OF_THE_RUNTIME = ("shards", "positions", "outbox", "migrations")
+OF_THE_RUNTIME = ("shards", "positions", "outbox", "migrations", "journal", "outside_changes")
 INSTITUTION_CODE = re.compile(r"^[0-9]{16}$")
 CALL_SECONDS = 30.0
 CONNECTIONS = 16  # of one institution's role at a time
@@ -113,6 +113,7 @@ async def separate(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
             for statement in statements(name, described.get(name)):
                 await connection.execute(statement)
         changed.append(name)
+    await connection.execute(f"grant usage on all sequences in schema public to {SERVICE}")
     return changed
 
 

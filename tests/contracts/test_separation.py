@@ -109,6 +109,19 @@ async def test_nothing_in_the_schema_passes_by_the_policies(postgres_dsn: str) -
     assert (views, functions) == ([], [])
 
 
+async def test_numbers_are_drawn_by_the_services_alone(postgres_dsn: str) -> None:
+    """Every sequence of the schema serves the services, and no institution's role."""
+    mine = await as_institution(postgres_dsn)
+    async with connected(mine) as institution:
+        rights = await institution.fetch(
+            "select has_sequence_privilege(current_user, oid, 'usage, select, update') as mine, "
+            f"has_sequence_privilege('{SERVICE}', oid, 'usage') as theirs from pg_class where relkind = 'S'"
+        )
+
+    assert rights
+    assert {(row["mine"], row["theirs"]) for row in rights} == {(False, True)}
+
+
 async def test_the_roles_are_as_small_as_they_can_be(postgres_dsn: str) -> None:
     """An institution's role is no administrator, makes nothing and passes by nothing; the services' role alone does."""
     mine = await as_institution(postgres_dsn)
