@@ -12,7 +12,9 @@ from services.cli import (
     audit,
     bench,
     demo,
+    erase,
     holds,
+    hub,
     inquiries,
     keys,
     lists,
@@ -46,6 +48,7 @@ app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(inquiries.copies, name="copy")
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
+app.add_typer(hub.app, name="hub")
 app.add_typer(records.app, name="records")
 app.command("login", epilog=example("chukan login --institution 9900123210600000 --account OP100"))(staff.login)
 app.command("logout", epilog=example("chukan logout"))(staff.logout)
@@ -56,6 +59,7 @@ app.add_typer(management.nws, name="nws")
 app.add_typer(portal.app, name="portal")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -16,6 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -139,8 +140,8 @@ async def serve(
         raise ConfigurationFault(f"there is no service {unknown[0]}; known are {', '.join(NAMES)}")
     instance = config.instance or f"{socket.gethostname()}-{os.getpid()}"
     reached = KillPoint(os.environ[KILL_POINT]) if os.environ.get(KILL_POINT) else nothing
-    dsn = as_role(config.postgres_dsn, SERVICE, keys.database_password(SERVICE))
-    store = PostgresStore(await connect_patiently(dsn, config.patience_seconds, len(names) * len(shards) + 2), reached)
+    pool = await connect_patiently(as_service(config, keys), len(names) * len(shards) + 2)
+    store = PostgresStore(pool, reached)
     try:
         institutions = await store.all(Institution, MOST_INSTITUTIONS + 10)
         topics = Topics(config.shards, frozenset(i.institution_code for i in institutions if i.attached))
@@ -166,12 +167,17 @@ async def serve(
         await store.close()
 
 
-async def connect_patiently(dsn: str, patience_seconds: float, size: int) -> asyncpg.Pool[asyncpg.Record]:
-    """A pool, waiting for the database within this patience."""
-    deadline = time.monotonic() + patience_seconds
+def as_service(config: Config, keys: Keys) -> Config:
+    """The same settings, logged in to PostgreSQL as the services' own role, whoever they name."""
+    return replace(config, postgres_dsn=as_role(config.postgres_dsn, SERVICE, keys.database_password(SERVICE)))
+
+
+async def connect_patiently(config: Config, size: int) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool, waiting for the database within the configured patience."""
+    deadline = time.monotonic() + config.patience_seconds
     while True:
         try:
-            return await connect_pool(dsn, size)
+            return await connect_pool(config.postgres_dsn, size)
         except WorldFault:
             if time.monotonic() > deadline:
                 raise

@@ -47,7 +47,7 @@ from broker.tables import (
     WitnessedLog,
 )
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
-from schemas.codec import decode, encode, name_of
+from schemas.codec import decode, decode_all, encode, name_of
 from schemas.records import (
     HoldConfirmed,
     InquiryAnswered,
@@ -264,20 +264,15 @@ class Ground(MemoryStore):
 ground = cache(Ground)
 
 
-class KeptLists(Lists):
-    """List versions are immutable: all processes of all countries may share what was compiled."""
-
-
-LISTS = KeptLists()
-
-
 def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Terms = Terms()) -> Service:  # noqa: B008
     """One service as a new process makes it."""
     if name == "network":
-        return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
+        return Network(base.network_keys, Lists(), SeededRandomness(process).bytes).service()
     if name == "provision":
         draw, within = SeededRandomness(process).bytes, terms.cosigned_within_ms
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw, within).service()
+        return Provider(
+            Verifier(base.network_public), Lists(), SteadySealer(process), keys.salts, draw, within
+        ).service()
     if name == "provision_log":
         return provision_log.service(keys.institutions.sign_checkpoint, terms)
     if name == "witness":
@@ -439,9 +434,12 @@ class Country:
 
     def _appended(self, message: Outgoing) -> None:
         kind = name_of(message.value)
-        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed"):
+        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed", "MessagesBundled"):
             return
-        said = decode(message.value)
+        for said in decode_all(message.value, MAXIMUM_RECORD_BYTES):
+            self._heard(said)
+
+    def _heard(self, said: Message) -> None:
         if isinstance(said, HoldConfirmed):
             self._confirmations[said.exchange_id].append(said)
         elif isinstance(said, InquiryForwarded):

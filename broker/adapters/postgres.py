@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from broker.adapters.queries import QUERIES as QUERIES  # noqa: PLC0414 - those who report ask for it here
+from broker.adapters.queries import load_queries as load_queries  # noqa: PLC0414
 from broker.adapters.separation import separate
 from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
 from broker.journal import pack_offsets
@@ -284,6 +285,12 @@ class PostgresStore:
         return found
 
     @asynccontextmanager
+    async def work(self) -> AsyncIterator[PostgresWork]:
+        """One transaction for what needs more than keys; commits on leaving without an exception."""
+        async with self._connection() as connection, connection.transaction():
+            yield PostgresWork(connection, self._reached)
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
         """One committed state to read from, however long the reading takes; nothing can be written."""
         async with (
@@ -367,17 +374,21 @@ class PostgresTransaction:
             raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")
 
 
-class PostgresSnapshot(PostgresTransaction):
-    """A transaction that only reads: what a report sees is one moment of the installation."""
+class PostgresWork(PostgresTransaction):
+    """A transaction with named statements beside those that every table has."""
 
     async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
-        """Rows of a reading statement."""
+        """The rows a statement gives."""
         found: list[asyncpg.Record] = await self._connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
         return found
 
     async def select(self, kind: type[Any], statement: str, *values: Any) -> list[Any]:
         """Whole rows of a table."""
         return [_row(kind, record) for record in await self.query(statement, *values)]
+
+
+class PostgresSnapshot(PostgresWork):
+    """A transaction that only reads: what a report sees is one moment of the installation."""
 
     async def stream(self, statement: str, *values: Any) -> AsyncGenerator[list[asyncpg.Record], None]:
         """Rows in batches, for results that need not fit memory."""

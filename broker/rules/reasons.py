@@ -1,8 +1,10 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 9xx staff.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 95x to 97x staff.
 network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
+system.
 """
 
 from __future__ import annotations
@@ -171,44 +173,99 @@ REASONS: dict[str, Reason] = {
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
     # staff
-    "LOGIN_REFUSED": Reason("SIM-E901", "職員番号またはパスワードが違います", "the account or the password is wrong"),
+    "LOGIN_REFUSED": Reason("SIM-E951", "職員番号またはパスワードが違います", "the account or the password is wrong"),
     "ACCOUNT_LOCKED": Reason(
-        "SIM-E902", "続けて失敗したため、しばらく認証できません", "shut out for a while after failures in a row"
+        "SIM-E952", "続けて失敗したため、しばらく認証できません", "shut out for a while after failures in a row"
     ),
     "NOT_SIGNED_IN": Reason(
-        "SIM-E903", "認証されていません。chukan login を先に行ってください", "not signed in; use chukan login first"
+        "SIM-E953", "認証されていません。chukan login を先に行ってください", "not signed in; use chukan login first"
     ),
-    "SESSION_EXPIRED": Reason("SIM-E904", "セッションの有効期限が切れました", "the session has expired"),
+    "SESSION_EXPIRED": Reason("SIM-E954", "セッションの有効期限が切れました", "the session has expired"),
     "SESSION_STOLEN": Reason(
-        "SIM-E905",
+        "SIM-E955",
         "使用済みの認証情報が使われました。盗用の疑いがあるため、この職員のすべてのセッションを終了しました",
         "a used token came back or came from elsewhere: all sessions of the account were ended",
     ),
-    "SESSION_ENDED": Reason("SIM-E906", "終了したセッションです", "the session was ended"),
-    "ACCOUNT_DISABLED": Reason("SIM-E907", "利用が停止されている職員です", "the account is disabled"),
+    "SESSION_ENDED": Reason("SIM-E956", "終了したセッションです", "the session was ended"),
+    "ACCOUNT_DISABLED": Reason("SIM-E957", "利用が停止されている職員です", "the account is disabled"),
     "RIGHT_MISSING": Reason(
-        "SIM-E908", "この操作または情報を扱う権限がありません", "there is no right to this operation or kind"
+        "SIM-E958", "この操作または情報を扱う権限がありません", "there is no right to this operation or kind"
     ),
-    "SELF_GRANT": Reason("SIM-E909", "自分自身に権限を付与することはできません", "nobody grants a right to oneself"),
+    "SELF_GRANT": Reason("SIM-E959", "自分自身に権限を付与することはできません", "nobody grants a right to oneself"),
     "DUTIES_CONFLICT": Reason(
-        "SIM-E910", "一人に兼ねさせられない職務です", "one person must not have these duties together"
+        "SIM-E960", "一人に兼ねさせられない職務です", "one person must not have these duties together"
     ),
     "ASKED_BY_SAME_PERSON": Reason(
-        "SIM-E911", "照会した職員は提供を確認できません", "whoever asked cannot confirm the answer"
+        "SIM-E961", "照会した職員は提供を確認できません", "whoever asked cannot confirm the answer"
     ),
     "SET_UP_BY_SAME_PERSON": Reason(
-        "SIM-E912", "自動応答不可を設定した職員は提供を確認できません", "whoever set the flag cannot confirm the answer"
+        "SIM-E962", "自動応答不可を設定した職員は提供を確認できません", "whoever set the flag cannot confirm the answer"
     ),
-    "ACCOUNT_UNKNOWN": Reason("SIM-E913", "登録されていない職員です", "there is no such account"),
-    "ACCOUNT_EXISTS": Reason("SIM-E914", "登録済みの職員です", "the account exists already"),
+    "ACCOUNT_UNKNOWN": Reason("SIM-E963", "登録されていない職員です", "there is no such account"),
+    "ACCOUNT_EXISTS": Reason("SIM-E964", "登録済みの職員です", "the account exists already"),
     "PASSWORD_WEAK": Reason(
-        "SIM-E915", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
+        "SIM-E965", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
     ),
-    "KEY_UNKNOWN": Reason("SIM-E921", "その世代の鍵はありません", "there is no key of that generation"),
-    "KEY_NOT_YET": Reason("SIM-E922", "鍵はまだ有効ではありません", "the key is not yet good"),
-    "KEY_ENDED": Reason("SIM-E923", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
-    "KEY_REVOKED": Reason("SIM-E924", "失効した鍵です", "the key was revoked"),
-    "OTHER_INSTITUTION": Reason("SIM-E916", "他の機関の情報です", "it belongs to another institution"),
+    "KEY_UNKNOWN": Reason("SIM-E971", "その世代の鍵はありません", "there is no key of that generation"),
+    "KEY_NOT_YET": Reason("SIM-E972", "鍵はまだ有効ではありません", "the key is not yet good"),
+    "KEY_ENDED": Reason("SIM-E973", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
+    "KEY_REVOKED": Reason("SIM-E974", "失効した鍵です", "the key was revoked"),
+    "OTHER_INSTITUTION": Reason("SIM-E966", "他の機関の情報です", "it belongs to another institution"),
+    # the integrated-number system
+    "BUSINESS_NUMBER_UNKNOWN": Reason(
+        "SIM-E951",
+        "この業務システムの業務固有番号として登録されていません",
+        "this business system has registered no such business number",
+    ),
+    "BUSINESS_NUMBER_TAKEN": Reason(
+        "SIM-E952",
+        "業務固有番号はすでに別の方に紐付いています",
+        "the business number is linked to another person already",
+    ),
+    "NUMBER_LINKED_ELSEWHERE": Reason(
+        "SIM-E953",
+        "個人番号はすでに別の統合番号に紐付いています",
+        "the individual number is linked to another integrated number",
+    ),
+    "ATTRIBUTES_DISAGREE": Reason(
+        "SIM-E954",
+        "登録済みの4情報と一致しません。誤った紐付けの疑いがあるため、既存の紐付けを停止しました",
+        "the attributes differ from those on file: the link is suspect, and was suspended",
+    ),
+    "LINK_NOT_IN_FORCE": Reason(
+        "SIM-E955",
+        "個人番号との紐付けが有効ではありません",
+        "the person's link to an individual number is not in force",
+    ),
+    "LINK_STATE": Reason(
+        "SIM-E956", "紐付けの状態に合わない操作です", "this cannot be done to the link in its present state"
+    ),
+    "NUMBER_WRONG": Reason(
+        "SIM-E957", "個人番号の検査用数字が一致しません", "the individual number's check digit does not hold"
+    ),
+    "NUMBER_DISAGREES": Reason(
+        "SIM-E958",
+        "統合番号が業務固有番号の方のものと一致しません",
+        "the integrated number is not the one of that business number",
+    ),
+    "AFFAIR_NOT_ALLOWED": Reason(
+        "SIM-E959", "この業務システムに許可されていない事務です", "this business system may not act for this affair"
+    ),
+    "TOO_MANY_ROWS": Reason("SIM-E960", "1ファイルの上限件数を超えています", "the file holds more rows than it may"),
+    "CHARACTER_REFUSED": Reason("SIM-E961", "変換できない文字があります", "a character cannot be converted"),
+    "DUPLICATE_IN_FILE": Reason(
+        "SIM-E962", "同じ副本の行がファイル内にすでにあります", "an earlier line of the file is about the same record"
+    ),
+    "RESOURCE_UNKNOWN": Reason("SIM-E963", "該当するものがありません", "there is no such thing here"),
+    "TOKEN_INVALID": Reason(
+        "SIM-E964", "アクセストークンがないか、無効です", "the access token is missing, unknown or has expired"
+    ),
+    "SCOPE_MISSING": Reason("SIM-E965", "この操作の権限がありません", "the right to do this was not granted"),
+    "BODY_TOO_LARGE": Reason("SIM-E966", "送信内容が上限の大きさを超えています", "the body is larger than the limit"),
+    "REQUEST_INVALID": Reason("SIM-E967", "要求の内容が正しくありません", "the request is not as it must be"),
+    "SYSTEM_UNREACHABLE": Reason(
+        "SIM-E968", "一時的に処理できません", "a part this depends on cannot be reached at the moment"
+    ),
     # logs
     "LOG_FORKED": Reason(
         "SIM-E801",
