@@ -307,6 +307,97 @@ class Checkpoint(NamedTuple):
     signed_at: int
 
 
+# ── staff ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StaffAccount(NamedTuple):
+    """One member of staff at one institution. person_reference: the same for all accounts of one person, or empty.
+
+    state: ACTIVE or DISABLED. Written by the desk (`services.staff`), as all of staff's rows.
+    """
+
+    institution_code: str
+    account_id: str
+    name: str
+    person_reference: str
+    state: str
+    created_at: int
+    created_by: str
+
+
+class StaffSecret(NamedTuple):
+    """What an account logs in with, and how often in a row that failed. password_hash: argon2id, encoded."""
+
+    institution_code: str
+    account_id: str
+    password_hash: str
+    failures: int
+    locked_until: int
+
+
+class StaffRight(NamedTuple):
+    """A duty an account has, for one kind of information or, with `*`, for all."""
+
+    institution_code: str
+    account_id: str
+    duty: str
+    spi_name_code: str
+    granted_at: int
+    granted_by: str
+
+
+class StaffSession(NamedTuple):
+    """A session: the digests of the token that is good now and of the client it was given to. ended_at 0: open."""
+
+    session_id: str
+    institution_code: str
+    account_id: str
+    token_digest: bytes
+    client_digest: bytes
+    created_at: int
+    used_at: int
+    ended_at: int
+    ended_because: str
+
+
+class StaffAct(NamedTuple):
+    """Who set something up, so that somebody else confirms it. subject: integrated number and kind of a copy."""
+
+    institution_code: str
+    subject: str
+    account_id: str
+    acted_at: int
+
+
+class InstitutionKey(NamedTuple):
+    """One generation of the key an institution's answers are sealed for. valid_to and revoked_at 0: open.
+
+    Written by operators; an institution without a row has generation 0 alone, derived like all others.
+    """
+
+    institution_code: str
+    generation: int
+    sealing_key: bytes  # X25519 public key
+    valid_from: int
+    valid_to: int
+    revoked_at: int
+    reason: str
+
+
+# ── portal ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PortalNotice(NamedTuple):
+    """お知らせ of an institution to a person, by the institution's own code. Written by the institution's staff."""
+
+    institution_code: str
+    notice_id: str
+    linkage_code: str
+    title: str
+    body: str
+    sent_at: int
+
+
 class CosignedLog(NamedTuple):
     """How far a log is cosigned by a quorum of its witnesses. Written by provision_log, looked at by provision."""
 
@@ -775,6 +866,7 @@ class Table(NamedTuple):
     """A table: its name, key columns, look-ups (named column sets that find several rows), and who may see whose rows.
 
     tenant: the column that names the institution a row belongs to; empty for tables nobody outside may read.
+    common: has no tenant, and every institution may read it: public knowledge without a person in it.
     born_once: a new row's key is new by its making, and one shard alone writes it; it is added, not put in place.
     """
 
@@ -783,6 +875,7 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     lookups: tuple[tuple[str, ...], ...] = ()
     tenant: str = "institution_code"
+    common: bool = False
     born_once: bool = False
 
     @property
@@ -799,8 +892,8 @@ class Table(NamedTuple):
 
 
 TABLES: tuple[Table, ...] = (
-    Table("institutions", Institution, ("institution_code",), tenant=""),
-    Table("permission_list_versions", PermissionListVersion, ("list_version",), tenant=""),
+    Table("institutions", Institution, ("institution_code",), tenant="", common=True),
+    Table("permission_list_versions", PermissionListVersion, ("list_version",), tenant="", common=True),
     Table("list_copies", ListCopy, ("institution_code",)),
     Table("list_distributions", ListDistribution, ("institution_code", "list_version")),
     Table("suspensions", Suspension, ("institution_code", "integrated_number")),
@@ -832,12 +925,26 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("copy_batches", CopyBatch, ("institution_code", "batch_id")),
     Table("copy_receipts", CopyReceipt, ("institution_code", "record_identification_number")),
-    Table("kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant=""),
+    Table(
+        "kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant="", common=True
+    ),
     Table("provisions", Provision, ("permit_id",), (("exchange_id",),), born_once=True),
     Table("log_heads", LogHead, ("institution_code",)),
     Table("pair_heads", PairHead, ("institution_code", "counterpart")),
-    Table("log_records", LogRecord, ("institution_code", "sequence"), born_once=True),
+    Table("log_records", LogRecord, ("institution_code", "sequence"), (("exchange_id",),), born_once=True),
     Table("checkpoints", Checkpoint, ("institution_code", "size")),
+    Table("staff_accounts", StaffAccount, ("institution_code", "account_id"), (("institution_code",),)),
+    Table("staff_secrets", StaffSecret, ("institution_code", "account_id"), tenant=""),
+    Table(
+        "staff_rights",
+        StaffRight,
+        ("institution_code", "account_id", "duty", "spi_name_code"),
+        (("institution_code",), ("institution_code", "account_id")),
+    ),
+    Table("staff_sessions", StaffSession, ("session_id",), (("institution_code", "account_id"),), tenant=""),
+    Table("staff_acts", StaffAct, ("institution_code", "subject", "account_id"), (("institution_code", "subject"),)),
+    Table("portal_notices", PortalNotice, ("institution_code", "notice_id"), (("institution_code", "linkage_code"),)),
+    Table("institution_keys", InstitutionKey, ("institution_code", "generation"), (("institution_code",),)),
     Table("cosignatures", Cosignature, ("institution_code", "size", "witness_code")),
     Table("cosigned_logs", CosignedLog, ("institution_code",)),
     Table("witness_duties", WitnessDuty, ("institution_code", "witness_code"), (("institution_code",),)),

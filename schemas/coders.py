@@ -2727,6 +2727,143 @@ def decode_messages_bundled(d: bytes, p: int) -> tuple[r.MessagesBundled, int]:
     return r.MessagesBundled(f0), p
 
 
+_OPERATINGSTATE = tuple(r.OperatingState)
+_OPERATINGSTATE_BYTES = {one: encode_long(n) for n, one in enumerate(_OPERATINGSTATE)}
+
+
+def encode_operating_state_notified(record: r.OperatingStateNotified) -> bytes:
+    """The body of a OperatingStateNotified."""
+    f0, f1, f2, f3, f4 = record
+    return b"".join((TEXTS[f0], _OPERATINGSTATE_BYTES[f1], TEXTS[f2], encode_long(f3), encode_long(f4)))
+
+
+def decode_operating_state_notified(d: bytes, p: int) -> tuple[r.OperatingStateNotified, int]:
+    """A OperatingStateNotified and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_OPERATINGSTATE):
+        raise Malformed("OperatingState has no such symbol")
+    f1 = _OPERATINGSTATE[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.OperatingStateNotified(f0, f1, f2, f3, f4), p
+
+
+def encode_operation_recorded(record: r.OperationRecorded) -> bytes:
+    """The body of a OperationRecorded."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TRUE if f7 else FALSE,
+            TEXTS[f8],
+            encode_long(f9),
+        )
+    )
+
+
+def decode_operation_recorded(d: bytes, p: int) -> tuple[r.OperationRecorded, int]:
+    """A OperationRecorded and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    f7 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f9 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.OperationRecorded(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
+
+
 def encode_permission_list_distributed(record: r.PermissionListDistributed) -> bytes:
     """The body of a PermissionListDistributed."""
     f0, f1, f2, f3 = record
@@ -5119,6 +5256,8 @@ CODERS = {
     r.LinkageSuspensionChanged: (encode_linkage_suspension_changed, decode_linkage_suspension_changed),
     r.LinkageSuspensionRequested: (encode_linkage_suspension_requested, decode_linkage_suspension_requested),
     r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
+    r.OperatingStateNotified: (encode_operating_state_notified, decode_operating_state_notified),
+    r.OperationRecorded: (encode_operation_recorded, decode_operation_recorded),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),
     r.PermitDeadlinePassed: (encode_permit_deadline_passed, decode_permit_deadline_passed),

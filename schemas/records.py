@@ -1821,6 +1821,98 @@ def _write_messages_bundled(record: MessagesBundled) -> Mapping[str, Any]:
     return plain
 
 
+class OperatingState(StrEnum):
+    """The simulator's own states (domain 3(f)4)."""
+
+    STARTING = "STARTING"
+    ONLINE = "ONLINE"
+    BATCH_ONLY = "BATCH_ONLY"
+    MAINTENANCE = "MAINTENANCE"
+    DOWN = "DOWN"
+
+
+_OPERATINGSTATE = {member.value: member for member in OperatingState}
+
+
+class OperatingStateNotified(NamedTuple):
+    """What the institution's intermediate server is doing, told to the institution's own systems (稼働状態の通知).
+
+    Fields:
+        institution_code: 16 digits.
+        state: What counts now, the hours included.
+        declared: What was declared by hand, by the same names.
+        next_change_at: When the hours change it next, milliseconds since 1970 UTC; 0 when they do not.
+        notified_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    state: OperatingState
+    declared: str
+    next_change_at: int
+    notified_at: int
+
+
+def _read_operating_state_notified(plain: Mapping[str, Any]) -> OperatingStateNotified:
+    return OperatingStateNotified(
+        plain["institution_code"],
+        _OPERATINGSTATE[plain["state"]],
+        plain["declared"],
+        plain["next_change_at"],
+        plain["notified_at"],
+    )
+
+
+def _write_operating_state_notified(record: OperatingStateNotified) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class OperationRecorded(NamedTuple):
+    """What one member of staff did, looked at or was refused (中間サーバー function 9): a leaf of the institution's log of records.
+
+    Fields:
+        lane: 0 to 7: which logs; a log keeps its lane.
+        operation_id: 32 hex digits, its own.
+        institution_code: Whose log: 16 digits.
+        account_id: Who, up to 20 characters; what was typed when there is no such account is not kept.
+        session_id: In which session: 32 hex digits, or empty.
+        operation: What, by its name in broker.rules.staff.
+        subject: About what: an exchange, an account, an integrated number and kind, or empty.
+        allowed: Whether it was allowed.
+        rule: Rule that refused, or empty.
+        operated_at: Milliseconds since 1970 UTC.
+    """
+
+    lane: str
+    operation_id: str
+    institution_code: str
+    account_id: str
+    session_id: str
+    operation: str
+    subject: str
+    allowed: bool
+    rule: str
+    operated_at: int
+
+
+def _read_operation_recorded(plain: Mapping[str, Any]) -> OperationRecorded:
+    return OperationRecorded(
+        plain["lane"],
+        plain["operation_id"],
+        plain["institution_code"],
+        plain["account_id"],
+        plain["session_id"],
+        plain["operation"],
+        plain["subject"],
+        plain["allowed"],
+        plain["rule"],
+        plain["operated_at"],
+    )
+
+
+def _write_operation_recorded(record: OperationRecorded) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class PermissionListDistributed(NamedTuple):
     """The network hands one version of the permission list to one institution.
 
@@ -3201,6 +3293,8 @@ Message = (
     | LinkageSuspensionChanged
     | LinkageSuspensionRequested
     | MessagesBundled
+    | OperatingStateNotified
+    | OperationRecorded
     | PermissionListDistributed
     | Permit
     | PermitDeadlinePassed
@@ -3280,6 +3374,8 @@ MESSAGES: tuple[type[Any], ...] = (
     LinkageSuspensionChanged,
     LinkageSuspensionRequested,
     MessagesBundled,
+    OperatingStateNotified,
+    OperationRecorded,
     PermissionListDistributed,
     Permit,
     PermitDeadlinePassed,
@@ -3575,6 +3671,14 @@ CODERS: tuple[Any, ...] = (
         "integrated_number",
     ),
     (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
+    (
+        OperatingStateNotified,
+        _read_operating_state_notified,
+        _write_operating_state_notified,
+        "institution.{institution_code}.replies",
+        "institution_code",
+    ),
+    (OperationRecorded, _read_operation_recorded, _write_operation_recorded, "operations.operation_recorded", "lane"),
     (
         PermissionListDistributed,
         _read_permission_list_distributed,

@@ -19,6 +19,7 @@ from schemas.records import (
     IdentityNotified,
     InquiryRejected,
     InquiryRequested,
+    OperatingStateNotified,
     VrsDoseRead,
     VrsDoseTaken,
     VrsInquired,
@@ -149,6 +150,7 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *write(VRS, ("timers.vrs_",)),
         *city_rights("shared"),
         *institution_rights(SIMULATED, "shared"),
+        Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, "shared"), ("write", "describe")),
     ]
     parts = (INTERMEDIATE_SERVER, NETWORK, REGISTER, WITNESS, HEALTH, VRS)
     found += [Acl(user, "group", "prefixed", "chukan.", ("read", "describe")) for user in parts]
@@ -159,6 +161,9 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         # Whoever sets a message aside tells its sender why, the register and the city systems too.
         for part in (REGISTER, HEALTH, VRS):
             found.append(Acl(part, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
+        found.append(Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, code), ("write", "describe")))
+        # Whoever sets a message aside tells its sender why, the register too.
+        found.append(Acl(REGISTER, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
     return found
 
 

@@ -44,6 +44,7 @@ REPLIES = {
     "health_support": ("HealthReported",),
     "vrs": ("VrsReplied", "VrsDoseTaken"),
     "inquiry": ("InquiryAccepted", "InquiryAnswered", "InquiryHeld", "InquiryRejected"),
+    "staff": ("OperatingStateNotified",),
 }
 """Who speaks on the institutions' replies topics, where several services do."""
 
@@ -116,6 +117,7 @@ EXAMPLES: Mapping[str, Any] = {
     "non_disclosure_code": "1",
     "note": "窓口で確認済み",
     "number_system": "01",
+    "declared": "MAINTENANCE",
     "operator_id": "tax-017",
     "period_from": "20250401",
     "period_to": "20260331",

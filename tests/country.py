@@ -196,6 +196,7 @@ class CountryStore(MemoryStore):
 
     def __init__(self, tables: MemoryStore, session: Session, committed: Callable[[CountryTransaction], None]) -> None:
         self.tables, self.indexes, self.shards = tables.tables, tables.indexes, tables.shards
+        self.locks = tables.locks
         self.journal = tables.journal
         self._weather = session
         self._committed = committed

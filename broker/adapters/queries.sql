@@ -11,6 +11,10 @@ returning epoch, batch
 -- Who holds the shard, for the error text.
 select owner from shards where service = $1 and shard = $2
 
+-- name: release_shard
+-- Nobody need wait for this owner's lease.
+update shards set lease_until = 0 where service = $1 and shard = $2 and epoch = $3
+
 -- name: shard_positions
 -- How far the shard has come on each partition.
 select topic, partition, next_offset, seen::text as seen from positions where service = $1 and shard = $2
@@ -86,7 +90,8 @@ select * from provisions where exchange_id > $1 and ($2 = '' or exchange_id <= $
 
 -- name: log_records_between
 -- The records of a slice, of all parties.
-select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2) and party not in ('ERASURE', 'MARK')
+select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2)
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by institution_code, sequence
 
 -- name: log_owners
@@ -154,7 +159,8 @@ select * from log_forks order by found_at, institution_code, witness_code limit 
 -- name: records_newest
 -- Records for people to look at, newest first; an empty filter lets everything pass.
 select * from log_records
-where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2) and party not in ('ERASURE', 'MARK')
+where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2)
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by recorded_at desc, institution_code, sequence desc
 
 -- name: records_of_exchange
@@ -283,6 +289,40 @@ from health_records r
 join health_targets t
 on t.institution_code = r.institution_code and t.business_person_number = r.business_person_number
 where r.institution_code = $1 and r.superseded_at = 0 and r.stage <> 'CANCELLED'
+-- name: table_standings
+-- How every table stands: row-level security, its owner, its policies, and what others than the owner may do.
+select c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
+       pg_get_userbyid(c.relowner)::text as owner,
+       coalesce((select string_agg(
+           concat_ws(' ', p.polname, p.polcmd::text, p.polpermissive, p.polroles::regrole[],
+                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+           ', ' order by p.polname) from pg_policy p where p.polrelid = c.oid), '') as policies,
+       coalesce((select string_agg(concat_ws(' ', a.grantee::regrole, lower(a.privilege_type)), ', '
+                                   order by a.grantee::regrole::text collate "C", a.privilege_type)
+                 from aclexplode(c.relacl) a where a.grantee <> c.relowner), '') as rights
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'p') order by c.relname
+
+-- name: alone
+-- Wait until nobody else holds this name, and hold it until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1, 7264230003))
+
+-- name: operations_newest
+-- What an institution's staff did, newest first.
+select * from log_records where institution_code = $1 and party = 'STAFF' order by sequence desc limit $2
+
+-- name: batches_of
+-- An institution's batches of copies, newest first.
+select * from copy_batches where institution_code = $1 order by opened_at desc, batch_id limit $2
+
+-- name: exchanges_of_code
+-- In which exchanges an institution was asked about, or asked about, the person behind one of its codes.
+select exchange_id from provisions where institution_code = $1 and linkage_code = $2
+union select exchange_id from exchanges where institution_code = $1 and linkage_code = $2
+
+-- name: records_of_network
+-- The network's own records of these exchanges.
+select * from log_records where institution_code = $1 and exchange_id = any($2::text[]) and party = 'NETWORK'
 -- name: records_to_erase
 -- Records made before a moment whose detail is still there, log by log.
 select institution_code, sequence from log_records
@@ -359,7 +399,7 @@ select institution_code, size from log_heads order by institution_code
 -- name: log_exchanges_from
 -- Which exchanges a log's records from this place on are about.
 select sequence, exchange_id from log_records
-where institution_code = $1 and sequence >= $2 and party not in ('ERASURE', 'MARK') order by sequence
+where institution_code = $1 and sequence >= $2 and party in ('INQUIRER', 'NETWORK', 'PROVIDER') order by sequence
 
 -- name: permits_since
 -- Exchanges whose permits expire after this moment, in that order.
@@ -407,7 +447,8 @@ order by permit_id
 -- name: export_log_records
 -- The records written in that time, a log at a time.
 select * from log_records
-where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3 and party not in ('ERASURE', 'MARK')
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by institution_code, sequence
 
 -- name: export_codes

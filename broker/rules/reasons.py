@@ -3,7 +3,7 @@
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
 network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 95x health support.
 network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
-system.
+system, from 950 on its staff and keys.
 """
 
 from __future__ import annotations
@@ -171,6 +171,45 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # staff
+    "LOGIN_REFUSED": Reason("SIM-E951", "職員番号またはパスワードが違います", "the account or the password is wrong"),
+    "ACCOUNT_LOCKED": Reason(
+        "SIM-E952", "続けて失敗したため、しばらく認証できません", "shut out for a while after failures in a row"
+    ),
+    "NOT_SIGNED_IN": Reason(
+        "SIM-E953", "認証されていません。chukan login を先に行ってください", "not signed in; use chukan login first"
+    ),
+    "SESSION_EXPIRED": Reason("SIM-E954", "セッションの有効期限が切れました", "the session has expired"),
+    "SESSION_STOLEN": Reason(
+        "SIM-E955",
+        "使用済みの認証情報が使われました。盗用の疑いがあるため、この職員のすべてのセッションを終了しました",
+        "a used token came back or came from elsewhere: all sessions of the account were ended",
+    ),
+    "SESSION_ENDED": Reason("SIM-E956", "終了したセッションです", "the session was ended"),
+    "ACCOUNT_DISABLED": Reason("SIM-E957", "利用が停止されている職員です", "the account is disabled"),
+    "RIGHT_MISSING": Reason(
+        "SIM-E958", "この操作または情報を扱う権限がありません", "there is no right to this operation or kind"
+    ),
+    "SELF_GRANT": Reason("SIM-E959", "自分自身に権限を付与することはできません", "nobody grants a right to oneself"),
+    "DUTIES_CONFLICT": Reason(
+        "SIM-E960", "一人に兼ねさせられない職務です", "one person must not have these duties together"
+    ),
+    "ASKED_BY_SAME_PERSON": Reason(
+        "SIM-E961", "照会した職員は提供を確認できません", "whoever asked cannot confirm the answer"
+    ),
+    "SET_UP_BY_SAME_PERSON": Reason(
+        "SIM-E962", "自動応答不可を設定した職員は提供を確認できません", "whoever set the flag cannot confirm the answer"
+    ),
+    "ACCOUNT_UNKNOWN": Reason("SIM-E963", "登録されていない職員です", "there is no such account"),
+    "ACCOUNT_EXISTS": Reason("SIM-E964", "登録済みの職員です", "the account exists already"),
+    "PASSWORD_WEAK": Reason(
+        "SIM-E965", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
+    ),
+    "KEY_UNKNOWN": Reason("SIM-E971", "その世代の鍵はありません", "there is no key of that generation"),
+    "KEY_NOT_YET": Reason("SIM-E972", "鍵はまだ有効ではありません", "the key is not yet good"),
+    "KEY_ENDED": Reason("SIM-E973", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
+    "KEY_REVOKED": Reason("SIM-E974", "失効した鍵です", "the key was revoked"),
+    "OTHER_INSTITUTION": Reason("SIM-E966", "他の機関の情報です", "it belongs to another institution"),
     # the integrated-number system
     "BUSINESS_NUMBER_UNKNOWN": Reason(
         "SIM-E901",
