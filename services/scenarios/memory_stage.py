@@ -7,8 +7,8 @@ and that the first fault of any worker ends the play with that fault. Leaves bad
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -82,6 +82,20 @@ QUERY: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
         lambda row, before: 0 < row.known_to < before and row.digest != b"",
     ),
 }
+
+
+def _exchanges_of_code(tables: Tables, institution_code: str, code: str) -> list[dict[str, Any]]:
+    rows = [*tables[Provision].values(), *tables[Exchange].values()]
+    mine = {row.exchange_id for row in rows if (row.institution_code, row.linkage_code) == (institution_code, code)}
+    return [{"exchange_id": name} for name in sorted(mine)]
+
+
+def _records_of_network(tables: Tables, institution_code: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    rows = [row for row in tables[LogRecord].values() if row.institution_code == institution_code]
+    return [row._asdict() for row in rows if row.exchange_id in names and row.party == "NETWORK"]
+
+
+QUERY = {**QUERY, "exchanges_of_code": _exchanges_of_code, "records_of_network": _records_of_network}
 
 
 class RehearsalStore(MemoryStore):
@@ -264,6 +278,16 @@ class MemoryStage:
     async def records_of(self, exchange_id: str) -> Sequence[LogRecord]:
         """See `Stage.records_of`."""
         return [row for row in self.store.tables[LogRecord].values() if row.exchange_id == exchange_id]
+
+    @property
+    def codes_key(self) -> bytes:
+        """See `Stage.codes_key`."""
+        return self._keys.network_codes
+
+    @asynccontextmanager
+    async def store_of(self, institution_code: str) -> AsyncIterator[Any]:  # noqa: ARG002 - memory has no roles
+        """See `Stage.store_of`."""
+        yield self.store
 
     async def pass_time(self, seconds: int) -> None:
         """See `Stage.pass_time`."""

@@ -12,7 +12,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,15 @@ class RealStage:
     async def records_of(self, exchange_id: str) -> Sequence[LogRecord]:
         """See `Stage.records_of`."""
         return [kept.row for kept in await records.of_exchange(self.store, exchange_id)]
+
+    @property
+    def codes_key(self) -> bytes:
+        """See `Stage.codes_key`."""
+        return self._running.keys.network_codes
+
+    def store_of(self, institution_code: str) -> AbstractAsyncContextManager[Any]:
+        """See `Stage.store_of`."""
+        return self._running.store_of(institution_code)
 
     # ── in an installation of one's own ──────────────────────────────────────────────────────────────────────────
 

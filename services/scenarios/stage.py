@@ -7,6 +7,7 @@ Kafka, PostgreSQL and processes to `real_stage`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from broker.ports import Store
@@ -46,6 +47,13 @@ class Stage(Protocol):
 
     async def records_of(self, exchange_id: str) -> Sequence[LogRecord]:
         """The provision records of an exchange at all parties."""
+
+    @property
+    def codes_key(self) -> bytes:
+        """What the network derives linkage codes from."""
+
+    def store_of(self, institution_code: str) -> AbstractAsyncContextManager[Any]:
+        """The tables as the institution's own role sees them, where there are roles."""
 
     async def pass_time(self, seconds: int) -> None:
         """The country's clock goes forward; what falls due in between comes afterwards."""

@@ -36,7 +36,7 @@ from schemas.records import (
     Item,
     RequestedKind,
 )
-from services import erasure, flags, holds, lists_admin
+from services import erasure, flags, holds, lists_admin, portal
 from services.asking import Heard, heard
 from services.common import BY_PERSON
 from services.scenarios.stage import Stage
@@ -566,6 +566,17 @@ async def compare_codes(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, A
     return {"codes": len(found[0]) + len(found[1]), "shared": len(found[0] & found[1])}
 
 
+async def portal_view(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the person sees at the portal, through a code of the portal's own."""
+    stage, resident = cast_.stage, cast_.people[given["person"]]
+    routes = portal.Routes(cast(PostgresStore, stage.store), stage.codes_key)
+    code = await routes.open_account(resident.home, resident.home_number, stage.now_ms())
+    seen = await portal.records(routes, stage.store_of, code, stage.now_ms())
+    kinds = [KIND_OF[kind] for kind in given["kinds"]]
+    known = await portal.self_information(routes, stage.store_of, code, kinds, stage.now_ms())
+    return {"records": len(seen), "provided": sum(bool(one.provided_at) for one in seen), "information": len(known)}
+
+
 OF_COPY = {"person": PERSON, "of": INSTITUTION, "kind": KIND}
 AT = Argument(of="institution", required=True)
 OPERATOR = Argument(default="OP900")
@@ -673,6 +684,12 @@ VERBS: Mapping[str, Verb] = {
         "遅れていた機関に版を配る / the version reaches who was left", {}, ("distributed", "waiting"), distribute_list
     ),
     "restore_list": Verb("照合リストを元に戻す / the list as before", {}, LISTED, restore_list),
+    "portal_view": Verb(
+        "本人がマイナポータルで見る / what the person sees at the portal",
+        {"person": PERSON, "kinds": Argument(of="kind", many=True, default=("vaccination", "household", "local_tax"))},
+        ("records", "provided", "information"),
+        portal_view,
+    ),
     "erase_expired": Verb(
         "保管期限切れを消去する / erase what has expired", {"operator": OPERATOR}, ("left",), erase_expired
     ),
