@@ -41,6 +41,7 @@ NOWHERE: frozenset[int] = frozenset()
 NEVER = Cause(-1, -1)
 TIMER_OVERLAP_MS = 30_000
 TIMER_LOOKS = 30
+HAND_BACK_SECONDS = 5.0
 LINGER_FETCHES = 4
 LINGER_FETCH_SECONDS = 0.004
 EVENT = structlog.get_logger("chukan.runtime")
@@ -136,6 +137,9 @@ class Worker:
                 await self._serve_until_fault()
             except Fenced:
                 raise
+            except asyncio.CancelledError:
+                await self._hand_back()
+                raise
             except WorldFault as fault:
                 now = self._clock.now_ms()
                 if away_since is None:
@@ -147,6 +151,14 @@ class Worker:
             finally:
                 with contextlib.suppress(WorldFault):
                     await self._log.stop()
+
+    async def _hand_back(self) -> None:
+        """Whoever comes next need not wait for our lease. Safety never rests on it: every commit asks for the epoch."""
+        if not self.serving.is_set():
+            return
+        with contextlib.suppress(WorldFault, TimeoutError):
+            async with asyncio.timeout(HAND_BACK_SECONDS):
+                await self._store.release(self.service.name, self.shard, self._epoch)
 
     async def _start(self) -> None:
         claim = await self._claim()

@@ -1,8 +1,8 @@
 """情報提供等記録管理 (assessment, system 4 function 5): the Merkle log of every institution's provision records.
 
 Hears RecordsSubmitted from inquiry, network and provision, CheckpointDue from its timers, CheckpointWitnessed from the
-log's witnesses, RecordErasureOrdered and SequenceMarkRequested from operators and auditors. Says CheckpointPublished to
-the witnesses.
+log's witnesses, RecordErasureOrdered and SequenceMarkRequested from operators and auditors, OperationRecorded from
+staff's desk. Says CheckpointPublished to the witnesses.
 
 Always holds: a record is appended once, with its place in the log and in the sequence of its pair of institutions;
 no detail is erased without a certificate of it in the same log; every signed checkpoint covers exactly the leaves below
@@ -20,7 +20,8 @@ from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules import merkle
 from broker.rules.erasure import CERTIFICATE, ERASED_AT_ONCE, ERASURES, MARK, expired
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.leaves import STAFF, leaf_of, origin_of_log
+from broker.rules.numbers import is_institution_code
 from broker.rules.witness import quorum
 from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, Cosignature, CosignedLog, LogHead, LogRecord, PairHead, WitnessDuty
@@ -32,6 +33,7 @@ from schemas.records import (
     CheckpointWitnessed,
     DataErased,
     Message,
+    OperationRecorded,
     RecordEntry,
     RecordErasureOrdered,
     RecordsSubmitted,
@@ -42,6 +44,7 @@ from services.common import Terms
 
 NAME = "provision_log"
 BY_LOG = ("institution_code",)
+BY_EXCHANGE = ("exchange_id",)
 
 Sign = Callable[[str, str, int, bytes], str]
 """institution code, origin, size, root → signed note."""
@@ -123,6 +126,25 @@ def next_record(
         entry.body,
         entry.detail,
     )
+
+
+async def load_operation(messages: Sequence[OperationRecorded], facts: Facts) -> None:
+    """Where the logs stand, and what of these is in them already."""
+    await facts.load(LogHead, [(m.institution_code,) for m in messages])
+    await facts.load(PairHead, [(m.institution_code, STAFF) for m in messages])
+    await facts.find(LogRecord, BY_EXCHANGE, [(m.operation_id,) for m in messages])
+
+
+def note_operation(message: OperationRecorded, facts: Facts, context: Context, checkpoint_ms: int) -> Decision:
+    """What staff did is a leaf of the same log, once; staff are a counterpart with a sequence of their own."""
+    owner = message.institution_code
+    if not is_institution_code(owner) or message.lane != lane_of(owner):
+        raise PeerFault("FIELD_ILL_FORMED", "the lane is not that of an institution's log")
+    if facts.all(LogRecord, BY_EXCHANGE, message.operation_id):
+        return Decision("repeat")
+    row, *heads = appended(owner, STAFF, STAFF, encode(message), facts, context, checkpoint_ms)
+    assert isinstance(row, LogRecord)
+    return Decision("operation_recorded", (), (row._replace(exchange_id=message.operation_id), *heads))
 
 
 # ── certificates and marks ───────────────────────────────────────────────────────────────────────────────────────
@@ -262,6 +284,10 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
         """See `mark`."""
         return mark(message, facts, context, terms.checkpoint_ms)
 
+    def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
+        """See `note_operation`."""
+        return note_operation(message, facts, context, terms.checkpoint_ms)
+
     def decide_checkpoint_due(message: CheckpointDue, facts: Facts, context: Context) -> Decision:
         """Sign the log as it stands now; one signature covers everything since the last.
 
@@ -291,6 +317,7 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
         NAME,
         (
             on(RecordsSubmitted, load_submitted, decide_submitted),
+            on(OperationRecorded, load_operation, decide_operation),
             on(CheckpointDue, load_checkpoint_due, decide_checkpoint_due),
             on(RecordErasureOrdered, load_erasure, decide_erasure),
             on(SequenceMarkRequested, load_mark, decide_mark),

@@ -237,6 +237,7 @@ def history_of(system: System, texts: Sequence[checks.Text] = ()) -> History:
         bindings=rows[CodeBinding],
         codes=rows[NetworkCode],
         leaves=checks.leaves(rows[LogRecord]),
+        other_leaves=checks.other_leaves(rows[LogRecord]),
         heads=rows[LogHead],
         pair_heads=rows[PairHead],
         checkpoints=rows[Checkpoint],

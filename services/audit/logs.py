@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from broker.rules import checkpoint, merkle, witness
 from broker.rules.checks import History, Violation, cosigned_only_consistent, logs_not_forked
 from broker.rules.erasure import CERTIFICATE, ERASURES, MARK
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
 from broker.rules.records import detail_refusal, forgotten, whole
 from broker.rules.witness import Claim
 from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
 from schemas.codec import Undecodable, decode
-from schemas.records import DataErased, SequenceMarked
+from schemas.records import DataErased, ProvisionRecorded, SequenceMarked
 
 LEAVES = "leaves_cover_records"
 GAPS = "logs_without_gaps"
@@ -131,18 +131,24 @@ class LogAuditor:
             self._look_at_other(row, place)
             return
         try:
-            record = whole(row.body, row.detail)
+            record = decode(row.body)
+            if isinstance(record, ProvisionRecorded):
+                record = whole(row.body, row.detail)
         except Undecodable as error:
             self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule}: {error})")
             return
         names = (row.institution_code, row.exchange_id, row.party)
-        refusal = detail_refusal(record, row.detail)
+        names_of = NAMES_OF.get(type(record))
+        if names_of is None:
+            self._say(LEAVES, place, f"{row.exchange_id}: no record ({type(record).__name__})")
+            return
+        refusal = detail_refusal(record, row.detail) if isinstance(record, ProvisionRecorded) else ""
         if refusal:
             self._say(LEAVES, place, f"{row.exchange_id}: {refusal}")
-        if names != (record.institution_code, record.exchange_id, record.party.value):
+        if names != names_of(record):
             self._say(LEAVES, place, f"{row.exchange_id}: the row names another record than it holds")
 
-        if forgotten(record, row.detail):
+        if isinstance(record, ProvisionRecorded) and forgotten(record, row.detail):
             self._erased.add(row.sequence)
 
     def _look_at_other(self, row: LogRecord, place: str) -> None:

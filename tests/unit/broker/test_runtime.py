@@ -170,6 +170,28 @@ async def live(worker: Worker, seconds: float) -> BaseException | None:
     return None
 
 
+def test_a_worker_that_is_stopped_hands_its_shard_back() -> None:
+    """The next owner need not wait for the lease; one that never served, or was replaced, leaves it alone."""
+    waited: list[int] = []
+
+    async def scene(bench: Bench) -> None:
+        bench.put(1)
+        await live(bench.worker("one", lease_seconds=60.0), 2)
+        before = bench.clock.now_ms()
+        two = asyncio.create_task((worker := bench.worker("two", lease_seconds=60.0)).run())
+        await asyncio.wait_for(worker.serving.wait(), 30)
+        waited.append(bench.clock.now_ms() - before)
+        await live(bench.worker("three", lease_seconds=60.0), 2)
+        waited.append(bench.store.shards["counting", 0].lease_until)
+        two.cancel()
+        await asyncio.gather(two, return_exceptions=True)
+
+    bench = on_bench(scene)
+    assert waited[0] == 0
+    assert waited[1] > START_MS
+    assert bench.store.shards["counting", 0].lease_until == 0
+
+
 # ── repeats ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

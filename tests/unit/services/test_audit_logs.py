@@ -12,11 +12,11 @@ from broker.keys import InstitutionKeys
 from broker.rules import merkle
 from broker.rules.checks import History, Violation
 from broker.rules.erasure import CERTIFICATE, ERASURES
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.leaves import STAFF, leaf_of, origin_of_log
 from broker.rules.records import SALT_BYTES, record_of, split
 from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
 from schemas.codec import encode
-from schemas.records import DataErased, Outcome, Party
+from schemas.records import DataErased, OperationRecorded, Outcome, Party
 from services.audit.logs import (
     COSIGNED,
     ERASED,
@@ -242,6 +242,42 @@ def test_what_lies_after_the_last_signature_is_counted_as_unsigned() -> None:
 
     assert auditor.found == []
     assert (auditor.signed, auditor.size) == (4, 9)
+
+
+def with_an_operation(operation: OperationRecorded, party: str = STAFF) -> Log:
+    """A log of one record and what somebody did, in a row that says this party."""
+    one = log(1, signed=())
+    body = encode(operation)
+    leaf = leaf_of(1, STAFF, 1, body)
+    one.rows.append(LogRecord(OWNER, 1, STAFF, 1, "f" * 32, party, 0, leaf, body, b""))
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in one.rows])
+    head = LogHead(OWNER, 2, merkle.to_bytes(frontier), 0)
+    return Log(one.rows, head, [*one.pairs[:1], PairHead(OWNER, STAFF, 1)], [sign(one.rows, 2)])
+
+
+OPERATION = OperationRecorded("3", "f" * 32, OWNER, "OP1", "", "HOLD_SHOW", "x", allowed=True, rule="", operated_at=0)
+
+
+def test_what_staff_did_is_a_leaf_like_any_other() -> None:
+    """Counted, hashed and signed over with the records; told apart by its schema's number."""
+    auditor = audited(with_an_operation(OPERATION))
+
+    assert auditor.found == []
+    assert auditor.signed == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        with_an_operation(OPERATION._replace(operation_id="e" * 32)),
+        with_an_operation(OPERATION._replace(institution_code=COUNTERPARTS[0])),
+        with_an_operation(OPERATION, "PROVIDER"),
+    ],
+    ids=["another operation", "another owner", "a party of an exchange"],
+)
+def test_an_operation_under_another_name_is_found(broken: Log) -> None:
+    """The row names what it holds."""
+    assert {one.check for one in audited(broken).found} == {LEAVES}
 
 
 # ── what witnesses keep ──────────────────────────────────────────────────────────────────────────────────────────
