@@ -218,7 +218,7 @@ def told_by(done: Done, code: int = 0) -> dict[str, Any]:
 def exchange_that_ended(place: Path, outcome: str) -> str:
     """An exchange of the demo with this outcome, as the export names it."""
     files = str(place / "audit-export" / "0001" / "exchanges*.parquet")
-    wanted = "select min(exchange_id) from read_parquet(?) where outcome = ?"
+    wanted = "select max(exchange_id) from read_parquet(?) where outcome = ?"
     with duckdb.connect() as database:
         found = database.execute(wanted, (files, outcome)).fetchone()
     assert found is not None
