@@ -178,9 +178,10 @@ class LogAuditor:
 def of_witnesses(owner: str, public_key: Ed25519PublicKey, history: History) -> tuple[Counter[str], list[Violation]]:
     """What the witnesses of one log say of it: their cosignatures, verified, and the forks they keep.
 
-    history: the log's checkpoints, duties, cosignatures and forks. The first value counts what was looked at.
+    history: the log's checkpoints, duties, cosignatures and forks. The first value counts what was looked at: each
+    cosignature, and each witness for what it may keep.
     """
-    looked_at = Counter({COSIGNED: len(history.cosignatures), FORKS: len(history.forks)})
+    looked_at = Counter({COSIGNED: len(history.cosignatures), FORKS: max(len(history.duties), len(history.forks))})
     forks = [
         one._replace(text=f"{one.text} ({judgement(fork, owner, public_key)})")
         for one, fork in zip(logs_not_forked(history), history.forks, strict=True)
