@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from broker.decision import Decision
-from broker.envelope import Origin, Said, bundled, messages_in, origin_of, outgoing, pack, unpack, weight
+from broker.envelope import Origin, Said, bundled, group_of, messages_in, origin_of, outgoing, pack, unpack, weight
 from broker.errors import Fenced, Held, OwnFault, PeerFault, Unstorable, WorldFault
 from broker.facts import Facts, Kept
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
@@ -452,7 +452,7 @@ class Worker:
         name = type(message).__name__
         value = encode(message)
         destination = self._topics.destination(message)
-        return Said(destination, name, derived_id(parent, name, index), trace, value)
+        return Said(destination, name, derived_id(parent, name, index), trace, value, group_of(message))
 
     def _set_aside(self, record: Delivered, rule: str, reason: str, facts: Facts, now: int, said: list[Said]) -> None:
         """Keep what cannot be served, with the reason, and tell its sender when the topic names one."""

@@ -47,7 +47,7 @@ from broker.tables import (
     WitnessedLog,
 )
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
-from schemas.codec import decode, encode, name_of
+from schemas.codec import decode, decode_all, encode, name_of
 from schemas.records import (
     HoldConfirmed,
     InquiryAnswered,
@@ -438,9 +438,12 @@ class Country:
 
     def _appended(self, message: Outgoing) -> None:
         kind = name_of(message.value)
-        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed"):
+        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed", "MessagesBundled"):
             return
-        said = decode(message.value)
+        for said in decode_all(message.value, MAXIMUM_RECORD_BYTES):
+            self._heard(said)
+
+    def _heard(self, said: Message) -> None:
         if isinstance(said, HoldConfirmed):
             self._confirmations[said.exchange_id].append(said)
         elif isinstance(said, InquiryForwarded):
