@@ -60,6 +60,10 @@ class InstitutionKeys:
         """The raw X25519 public key of an institution."""
         return sealing.recipient_public_bytes(self.sealing_private(institution_code))
 
+    def hub(self, institution_code: str) -> bytes:
+        """What an institution's integrated-number system keeps individual numbers under; the institution's own."""
+        return derive(self._master, f"hub/{institution_code}")
+
     def sign_checkpoint(self, institution_code: str, origin: str, size: int, root: bytes) -> str:
         """A signed note over a log; the signer's name is the origin."""
         text = checkpoint.format_checkpoint(origin, size, root)
@@ -112,6 +116,11 @@ class Keys:
     def network_codes(self) -> bytes:
         """What the network makes linkage codes with; known to the core alone."""
         return derive(self._master, "network/codes")
+
+    @property
+    def root_signing(self) -> Ed25519PrivateKey:
+        """What vouches for proof documents and the public keys in them: the trust root that auditors are told once."""
+        return key_pair_from_bytes(derive(self._master, "root")).private_key
 
     @property
     def register(self) -> bytes:

@@ -470,7 +470,7 @@ class Worker:
             rule=rule,
         )
         sender = sender_of(record.topic)
-        if sender not in ("", SHARED):
+        if self.service.tells_senders and sender not in ("", SHARED):
             known = reason_of(rule)
             error = FieldError("", known.error_id, known.ja, f"{known.en}: {reason}")
             reply = InquiryRejected("", sender, record.topic, record.partition, record.offset, (error,))

@@ -378,6 +378,201 @@ class ResidentNumber(NamedTuple):
     resident_token: str
 
 
+# ── integrated-number system (the hub), outside the intermediate server ──────────────────────────────────────────
+
+
+class HubPerson(NamedTuple):
+    """One person of one institution: 統合番号, individual number, 4情報, state of the link (`broker.rules.persons`).
+
+    number_sealed: AES-256-GCM under the institution's key, bound to institution and integrated number; number_hash:
+    HMAC under another key, by which the number is found. Both empty while the person has given none.
+    """
+
+    institution_code: str
+    integrated_number: str
+    number_sealed: bytes
+    number_hash: bytes
+    name: str
+    address: str
+    birth_date: str
+    sex: str
+    state: str
+    reason: str
+    registered_at: int
+    changed_at: int
+
+
+class HubBusinessNumber(NamedTuple):
+    """業務固有番号 of one business system → 統合番号."""
+
+    institution_code: str
+    system_code: str
+    business_person_number: str
+    integrated_number: str
+    linked_at: int
+
+
+class HubCounter(NamedTuple):
+    """The last integrated number given out at an institution."""
+
+    institution_code: str
+    last: int
+
+
+class HubCode(NamedTuple):
+    """A code acquisition or revocation as the institution sees it."""
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    state: str
+    rule: str
+    requested_at: int
+    changed_at: int
+
+
+class HubInquiry(NamedTuple):
+    """An inquiry of a business system. request: the InquiryRequested as said; answer: the reply as heard, sealed."""
+
+    institution_code: str
+    record_identification_number: str
+    system_code: str
+    client_id: str
+    request_id: str
+    file_id: str
+    line: int
+    business_person_number: str
+    integrated_number: str
+    state: str
+    hold_deadline_at: int
+    request: bytes
+    answer: bytes
+    asked_at: int
+    changed_at: int
+
+
+class HubFile(NamedTuple):
+    """A file that came in, inquiries or copies; its name derives from its content, so that it comes in once."""
+
+    institution_code: str
+    file_id: str
+    system_code: str
+    client_id: str
+    kind: str
+    name: str
+    charset: str
+    line_count: int
+    damaged: int
+    received_at: int
+
+
+class HubFileLine(NamedTuple):
+    """A line that could not be taken in, with its reasons as JSON; an individual number in it is masked."""
+
+    institution_code: str
+    file_id: str
+    line: int
+    text: str
+    errors: str
+
+
+class HubCopy(NamedTuple):
+    """What was last sent of one sub-copy record: only a change is sent again. at_server: it was there before."""
+
+    institution_code: str
+    integrated_number: str
+    spi_name_code: str
+    record_key: str
+    digest: bytes
+    at_server: bool
+    batch_id: str
+    row_number: int
+    system_code: str
+    file_id: str
+    line: int
+    changed_at: int
+
+
+class HubCopyBatch(NamedTuple):
+    """A numbered part of sub-copies, as sent and as reported."""
+
+    institution_code: str
+    batch_id: str
+    system_code: str
+    file_id: str
+    part: int
+    reason: str
+    state: str
+    row_count: int
+    accepted: int
+    rejected: int
+    opened_at: int
+    changed_at: int
+
+
+class HubCopyRefusal(NamedTuple):
+    """A row the intermediate server refused, with its reasons as JSON."""
+
+    institution_code: str
+    batch_id: str
+    row_number: int
+    line: int
+    errors: str
+
+
+class HubOutgoing(NamedTuple):
+    """A message that waits to be said, in order. Of IdentityNotified a reference is kept: no number waits here."""
+
+    institution_code: str
+    outgoing_id: str
+    sequence: int
+    lane: str
+    kind: str
+    reference: str
+    body: bytes
+    queued_at: int
+
+
+class HubClient(NamedTuple):
+    """A business system of one institution, as an OAuth2 client. secret_hash: argon2id; lists are separated by spaces.
+
+    affairs: affair codes it may ask about; empty for any.
+    """
+
+    client_id: str
+    institution_code: str
+    system_code: str
+    name: str
+    secret_hash: str
+    scopes: str
+    affairs: str
+    created_at: int
+    revoked_at: int
+
+
+class HubToken(NamedTuple):
+    """An access token, as its SHA-256."""
+
+    token_hash: bytes
+    institution_code: str
+    client_id: str
+    scopes: str
+    expires_at: int
+
+
+class HubOperation(NamedTuple):
+    """One call and how it ended (domain 4.6 row 7). subject: an integrated or business number, a record's or file's."""
+
+    institution_code: str
+    operation_id: str
+    at: int
+    client_id: str
+    operation: str
+    subject: str
+    status: int
+    rule: str
+
+
 # ── set aside ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -468,6 +663,40 @@ TABLES: tuple[Table, ...] = (
     Table("witnessed_logs", WitnessedLog, ("witness_code", "institution_code"), tenant="witness_code"),
     Table("log_forks", LogFork, ("witness_code", "institution_code", "size"), tenant="witness_code"),
     Table("resident_numbers", ResidentNumber, ("number_hash",), tenant=""),
+    Table(
+        "hub_persons",
+        HubPerson,
+        ("institution_code", "integrated_number"),
+        (("institution_code", "number_hash"),),
+    ),
+    Table(
+        "hub_business_numbers",
+        HubBusinessNumber,
+        ("institution_code", "system_code", "business_person_number"),
+        (("institution_code", "integrated_number"),),
+    ),
+    Table("hub_counters", HubCounter, ("institution_code",)),
+    Table("hub_codes", HubCode, ("institution_code", "request_id"), (("institution_code", "integrated_number"),)),
+    Table(
+        "hub_inquiries",
+        HubInquiry,
+        ("institution_code", "record_identification_number"),
+        (("institution_code", "file_id"),),
+    ),
+    Table("hub_files", HubFile, ("institution_code", "file_id")),
+    Table("hub_file_lines", HubFileLine, ("institution_code", "file_id", "line")),
+    Table(
+        "hub_copies",
+        HubCopy,
+        ("institution_code", "integrated_number", "spi_name_code", "record_key"),
+        (("institution_code", "batch_id", "row_number"),),
+    ),
+    Table("hub_copy_batches", HubCopyBatch, ("institution_code", "batch_id"), (("institution_code", "file_id"),)),
+    Table("hub_copy_refusals", HubCopyRefusal, ("institution_code", "batch_id", "row_number")),
+    Table("hub_outgoing", HubOutgoing, ("institution_code", "outgoing_id")),
+    Table("hub_clients", HubClient, ("client_id",)),
+    Table("hub_tokens", HubToken, ("token_hash",)),
+    Table("hub_operations", HubOperation, ("institution_code", "operation_id")),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )
 

@@ -701,6 +701,60 @@ def decode_copy_batch_reported(d: bytes, p: int) -> tuple[r.CopyBatchReported, i
     return r.CopyBatchReported(f0, f1, f2, f3, f4, f5, f6, f7), p
 
 
+def encode_copy_erasure_ordered(record: r.CopyErasureOrdered) -> bytes:
+    """The body of a CopyErasureOrdered."""
+    f0, f1, f2, f3, f4, f5 = record
+    f1b = f1.encode()
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, TEXTS[f2], TEXTS[f3], encode_long(f4), TEXTS[f5]))
+
+
+def decode_copy_erasure_ordered(d: bytes, p: int) -> tuple[r.CopyErasureOrdered, int]:
+    """A CopyErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CopyErasureOrdered(f0, f1, f2, f3, f4, f5), p
+
+
 _COPYCOMMAND = tuple(r.CopyCommand)
 _COPYCOMMAND_BYTES = {one: encode_long(n) for n, one in enumerate(_COPYCOMMAND)}
 
@@ -881,6 +935,103 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.CopySubmitted(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15), p
+
+
+def encode_data_erased(record: r.DataErased) -> bytes:
+    """The body of a DataErased."""
+    f0, f1, f2, f3, f4, f5 = record
+    f5b = b"".join([encode_long(len(f5)), *[encode_long(one) for one in f5], END]) if f5 else END
+    return b"".join((TEXTS[f0], encode_long(f1), encode_long(f2), TEXTS[f3], TEXTS[f4], f5b))
+
+
+def decode_data_erased(d: bytes, p: int) -> tuple[r.DataErased, int]:
+    """A DataErased and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    f5l: list[int] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n > 127:
+                n, p = more(d, p, n)
+            one = (n >> 1) ^ -(n & 1)
+            f5l.append(one)
+        c, p = items_ahead(d, p)
+    f5 = tuple(f5l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.DataErased(f0, f1, f2, f3, f4, f5), p
+
+
+def encode_exchange_erasure_ordered(record: r.ExchangeErasureOrdered) -> bytes:
+    """The body of a ExchangeErasureOrdered."""
+    f0, f1, f2, f3 = record
+    f0b = f0.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], encode_long(f2), TEXTS[f3]))
+
+
+def decode_exchange_erasure_ordered(d: bytes, p: int) -> tuple[r.ExchangeErasureOrdered, int]:
+    """A ExchangeErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.ExchangeErasureOrdered(f0, f1, f2, f3), p
 
 
 def encode_hold_confirmed(record: r.HoldConfirmed) -> bytes:
@@ -2088,6 +2239,87 @@ def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked,
     return r.LinkageCodeRevoked(f0, f1, f2), p
 
 
+def encode_linkage_suspension_changed(record: r.LinkageSuspensionChanged) -> bytes:
+    """The body of a LinkageSuspensionChanged."""
+    f0, f1, f2, f3 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE))
+
+
+def decode_linkage_suspension_changed(d: bytes, p: int) -> tuple[r.LinkageSuspensionChanged, int]:
+    """A LinkageSuspensionChanged and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionChanged(f0, f1, f2, f3), p
+
+
+def encode_linkage_suspension_requested(record: r.LinkageSuspensionRequested) -> bytes:
+    """The body of a LinkageSuspensionRequested."""
+    f0, f1, f2, f3, f4 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE, TEXTS[f4]))
+
+
+def decode_linkage_suspension_requested(d: bytes, p: int) -> tuple[r.LinkageSuspensionRequested, int]:
+    """A LinkageSuspensionRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionRequested(f0, f1, f2, f3, f4), p
+
+
 def encode_bundled_message(record: r.BundledMessage) -> bytes:
     """The body of a BundledMessage."""
     f0, f1, f2 = record
@@ -2855,6 +3087,46 @@ def decode_provision_detail(d: bytes, p: int) -> tuple[r.ProvisionDetail, int]:
     return r.ProvisionDetail(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
 
 
+def encode_provision_erasure_ordered(record: r.ProvisionErasureOrdered) -> bytes:
+    """The body of a ProvisionErasureOrdered."""
+    f0, f1, f2, f3 = record
+    f0b = f0.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], encode_long(f2), TEXTS[f3]))
+
+
+def decode_provision_erasure_ordered(d: bytes, p: int) -> tuple[r.ProvisionErasureOrdered, int]:
+    """A ProvisionErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.ProvisionErasureOrdered(f0, f1, f2, f3), p
+
+
 def encode_provision_held(record: r.ProvisionHeld) -> bytes:
     """The body of a ProvisionHeld."""
     f0, f1 = record
@@ -3270,6 +3542,65 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     return r.ProvisionReported(f0, f1, f2, f3, f4, f5, f6, f7), p
 
 
+def encode_record_erasure_ordered(record: r.RecordErasureOrdered) -> bytes:
+    """The body of a RecordErasureOrdered."""
+    f0, f1, f2, f3, f4, f5 = record
+    f2b = b"".join([encode_long(len(f2)), *[encode_long(one) for one in f2], END]) if f2 else END
+    return b"".join((TEXTS[f0], TEXTS[f1], f2b, TEXTS[f3], encode_long(f4), TEXTS[f5]))
+
+
+def decode_record_erasure_ordered(d: bytes, p: int) -> tuple[r.RecordErasureOrdered, int]:
+    """A RecordErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2l: list[int] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n > 127:
+                n, p = more(d, p, n)
+            one = (n >> 1) ^ -(n & 1)
+            f2l.append(one)
+        c, p = items_ahead(d, p)
+    f2 = tuple(f2l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.RecordErasureOrdered(f0, f1, f2, f3, f4, f5), p
+
+
 def encode_record_entry(record: r.RecordEntry) -> bytes:
     """The body of a RecordEntry."""
     f0, f1, f2, f3, f4, f5 = record
@@ -3357,6 +3688,72 @@ def decode_records_submitted(d: bytes, p: int) -> tuple[r.RecordsSubmitted, int]
     return r.RecordsSubmitted(f0, f1), p
 
 
+def encode_sequence_mark_requested(record: r.SequenceMarkRequested) -> bytes:
+    """The body of a SequenceMarkRequested."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2]))
+
+
+def decode_sequence_mark_requested(d: bytes, p: int) -> tuple[r.SequenceMarkRequested, int]:
+    """A SequenceMarkRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.SequenceMarkRequested(f0, f1, f2), p
+
+
+def encode_sequence_marked(record: r.SequenceMarked) -> bytes:
+    """The body of a SequenceMarked."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2)))
+
+
+def decode_sequence_marked(d: bytes, p: int) -> tuple[r.SequenceMarked, int]:
+    """A SequenceMarked and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.SequenceMarked(f0, f1, f2), p
+
+
 CODERS = {
     r.AcquisitionDeadlinePassed: (encode_acquisition_deadline_passed, decode_acquisition_deadline_passed),
     r.AcquisitionNumberAssigned: (encode_acquisition_number_assigned, decode_acquisition_number_assigned),
@@ -3373,7 +3770,10 @@ CODERS = {
     r.CodeStateChanged: (encode_code_state_changed, decode_code_state_changed),
     r.CopyBatchOpened: (encode_copy_batch_opened, decode_copy_batch_opened),
     r.CopyBatchReported: (encode_copy_batch_reported, decode_copy_batch_reported),
+    r.CopyErasureOrdered: (encode_copy_erasure_ordered, decode_copy_erasure_ordered),
     r.CopySubmitted: (encode_copy_submitted, decode_copy_submitted),
+    r.DataErased: (encode_data_erased, decode_data_erased),
+    r.ExchangeErasureOrdered: (encode_exchange_erasure_ordered, decode_exchange_erasure_ordered),
     r.HoldConfirmed: (encode_hold_confirmed, decode_hold_confirmed),
     r.HoldDeadlinePassed: (encode_hold_deadline_passed, decode_hold_deadline_passed),
     r.HoldRefused: (encode_hold_refused, decode_hold_refused),
@@ -3393,6 +3793,8 @@ CODERS = {
     r.InquiryWithdrawn: (encode_inquiry_withdrawn, decode_inquiry_withdrawn),
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
+    r.LinkageSuspensionChanged: (encode_linkage_suspension_changed, decode_linkage_suspension_changed),
+    r.LinkageSuspensionRequested: (encode_linkage_suspension_requested, decode_linkage_suspension_requested),
     r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),
@@ -3403,8 +3805,12 @@ CODERS = {
     r.ProvidedInformation: (encode_provided_information, decode_provided_information),
     r.ProvisionAnswered: (encode_provision_answered, decode_provision_answered),
     r.ProvisionDetail: (encode_provision_detail, decode_provision_detail),
+    r.ProvisionErasureOrdered: (encode_provision_erasure_ordered, decode_provision_erasure_ordered),
     r.ProvisionHeld: (encode_provision_held, decode_provision_held),
     r.ProvisionRecorded: (encode_provision_recorded, decode_provision_recorded),
     r.ProvisionReported: (encode_provision_reported, decode_provision_reported),
+    r.RecordErasureOrdered: (encode_record_erasure_ordered, decode_record_erasure_ordered),
     r.RecordsSubmitted: (encode_records_submitted, decode_records_submitted),
+    r.SequenceMarkRequested: (encode_sequence_mark_requested, decode_sequence_mark_requested),
+    r.SequenceMarked: (encode_sequence_marked, decode_sequence_marked),
 }

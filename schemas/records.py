@@ -526,6 +526,41 @@ def _write_copy_batch_reported(record: CopyBatchReported) -> Mapping[str, Any]:
     return plain
 
 
+class CopyErasureOrdered(NamedTuple):
+    """An operator orders the content of one person's copies of one kind erased: versions that are known to have ended, or whose own expiry has passed.
+
+    Fields:
+        institution_code: Whose copies: 16 digits.
+        integrated_number: Whose person: 15 digits.
+        spi_name_code: Which kind: TM + 14 digits.
+        rule: Why: COPY_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    institution_code: str
+    integrated_number: str
+    spi_name_code: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_copy_erasure_ordered(plain: Mapping[str, Any]) -> CopyErasureOrdered:
+    return CopyErasureOrdered(
+        plain["institution_code"],
+        plain["integrated_number"],
+        plain["spi_name_code"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_copy_erasure_ordered(record: CopyErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class CopyCommand(StrEnum):
     """What a copy message asks for; wire value of the real system unknown (domain 7 row 12)."""
 
@@ -628,6 +663,70 @@ def _write_copy_submitted(record: CopySubmitted) -> Mapping[str, Any]:
     plain: dict[str, Any] = record._asdict()
     plain["items"] = [_write_item(one) for one in record.items]
     return plain
+
+
+class DataErased(NamedTuple):
+    """Certificate of an erasure (特定個人情報の消去), a leaf of the log whose records it names: existence and basis stay, detail and salt are gone.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        erased_at: Milliseconds since 1970 UTC.
+        as_of: The moment for which expiry was judged; milliseconds since 1970 UTC.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        operator_id: Who ordered it: up to 20 characters.
+        sequences: The records whose detail was erased: their places in the log.
+    """
+
+    institution_code: str
+    erased_at: int
+    as_of: int
+    rule: str
+    operator_id: str
+    sequences: tuple[int, ...]
+
+
+def _read_data_erased(plain: Mapping[str, Any]) -> DataErased:
+    return DataErased(
+        plain["institution_code"],
+        plain["erased_at"],
+        plain["as_of"],
+        plain["rule"],
+        plain["operator_id"],
+        tuple(plain["sequences"]),
+    )
+
+
+def _write_data_erased(record: DataErased) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class ExchangeErasureOrdered(NamedTuple):
+    """An operator orders what the inquirer's server keeps of an ended exchange erased.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        rule: Why: RESULT_EXPIRED (the answer alone), RECORD_EXPIRED or CORRECTED (person, code, operator too).
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    exchange_id: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_exchange_erasure_ordered(plain: Mapping[str, Any]) -> ExchangeErasureOrdered:
+    return ExchangeErasureOrdered(
+        plain["exchange_id"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_exchange_erasure_ordered(record: ExchangeErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
 
 
 class HoldConfirmed(NamedTuple):
@@ -1391,6 +1490,67 @@ def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]
     return record._asdict()
 
 
+class LinkageSuspensionChanged(NamedTuple):
+    """Whether linkage is stopped for a person, after a request.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+
+
+def _read_linkage_suspension_changed(plain: Mapping[str, Any]) -> LinkageSuspensionChanged:
+    return LinkageSuspensionChanged(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+    )
+
+
+def _write_linkage_suspension_changed(record: LinkageSuspensionChanged) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class LinkageSuspensionRequested(NamedTuple):
+    """The institution stops linkage for a person at its intermediate server, or lets it go on (domain 3(e)10).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+        reason: Up to 200 characters.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+    reason: str
+
+
+def _read_linkage_suspension_requested(plain: Mapping[str, Any]) -> LinkageSuspensionRequested:
+    return LinkageSuspensionRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+        plain["reason"],
+    )
+
+
+def _write_linkage_suspension_requested(record: LinkageSuspensionRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class BundledMessage(NamedTuple):
     """One message with what its own headers would have said.
 
@@ -1826,6 +1986,35 @@ def _write_provision_detail(record: ProvisionDetail) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class ProvisionErasureOrdered(NamedTuple):
+    """An operator orders what the provider's server keeps of a closed provision erased.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    exchange_id: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_provision_erasure_ordered(plain: Mapping[str, Any]) -> ProvisionErasureOrdered:
+    return ProvisionErasureOrdered(
+        plain["exchange_id"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_provision_erasure_ordered(record: ProvisionErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class ProvisionHeld(NamedTuple):
     """The provider's staff must look first (assessment III-6 risk 2(3)).
 
@@ -1999,6 +2188,41 @@ def _write_provision_reported(record: ProvisionReported) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class RecordErasureOrdered(NamedTuple):
+    """An operator orders the details of some records of one log erased.
+
+    Fields:
+        lane: 0 to 7: which logs.
+        institution_code: Whose log: 16 digits.
+        sequences: Places in the log, 200 at most.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    lane: str
+    institution_code: str
+    sequences: tuple[int, ...]
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_record_erasure_ordered(plain: Mapping[str, Any]) -> RecordErasureOrdered:
+    return RecordErasureOrdered(
+        plain["lane"],
+        plain["institution_code"],
+        tuple(plain["sequences"]),
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_record_erasure_ordered(record: RecordErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class RecordEntry(NamedTuple):
     """One record with what its place in the log needs.
 
@@ -2059,6 +2283,58 @@ def _write_records_submitted(record: RecordsSubmitted) -> Mapping[str, Any]:
     return plain
 
 
+class SequenceMarkRequested(NamedTuple):
+    """An auditor wants a mark after the last record of a pair.
+
+    Fields:
+        lane: 0 to 7: which logs.
+        institution_code: Whose log: 16 digits.
+        counterpart: With whom, as in RecordEntry.
+    """
+
+    lane: str
+    institution_code: str
+    counterpart: str
+
+
+def _read_sequence_mark_requested(plain: Mapping[str, Any]) -> SequenceMarkRequested:
+    return SequenceMarkRequested(
+        plain["lane"],
+        plain["institution_code"],
+        plain["counterpart"],
+    )
+
+
+def _write_sequence_mark_requested(record: SequenceMarkRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class SequenceMarked(NamedTuple):
+    """A mark in the sequence of a pair of institutions, a leaf of the log: it takes the next number, so that one can prove what came before it.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        counterpart: With whom, as in RecordEntry.
+        marked_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    counterpart: str
+    marked_at: int
+
+
+def _read_sequence_marked(plain: Mapping[str, Any]) -> SequenceMarked:
+    return SequenceMarked(
+        plain["institution_code"],
+        plain["counterpart"],
+        plain["marked_at"],
+    )
+
+
+def _write_sequence_marked(record: SequenceMarked) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 Message = (
     AcquisitionDeadlinePassed
     | AcquisitionNumberAssigned
@@ -2075,7 +2351,10 @@ Message = (
     | CodeStateChanged
     | CopyBatchOpened
     | CopyBatchReported
+    | CopyErasureOrdered
     | CopySubmitted
+    | DataErased
+    | ExchangeErasureOrdered
     | HoldConfirmed
     | HoldDeadlinePassed
     | HoldRefused
@@ -2095,6 +2374,8 @@ Message = (
     | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
+    | LinkageSuspensionChanged
+    | LinkageSuspensionRequested
     | MessagesBundled
     | PermissionListDistributed
     | Permit
@@ -2105,10 +2386,14 @@ Message = (
     | ProvidedInformation
     | ProvisionAnswered
     | ProvisionDetail
+    | ProvisionErasureOrdered
     | ProvisionHeld
     | ProvisionRecorded
     | ProvisionReported
+    | RecordErasureOrdered
     | RecordsSubmitted
+    | SequenceMarkRequested
+    | SequenceMarked
 )
 
 MESSAGES: tuple[type[Any], ...] = (
@@ -2127,7 +2412,10 @@ MESSAGES: tuple[type[Any], ...] = (
     CodeStateChanged,
     CopyBatchOpened,
     CopyBatchReported,
+    CopyErasureOrdered,
     CopySubmitted,
+    DataErased,
+    ExchangeErasureOrdered,
     HoldConfirmed,
     HoldDeadlinePassed,
     HoldRefused,
@@ -2147,6 +2435,8 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    LinkageSuspensionChanged,
+    LinkageSuspensionRequested,
     MessagesBundled,
     PermissionListDistributed,
     Permit,
@@ -2157,10 +2447,14 @@ MESSAGES: tuple[type[Any], ...] = (
     ProvidedInformation,
     ProvisionAnswered,
     ProvisionDetail,
+    ProvisionErasureOrdered,
     ProvisionHeld,
     ProvisionRecorded,
     ProvisionReported,
+    RecordErasureOrdered,
     RecordsSubmitted,
+    SequenceMarkRequested,
+    SequenceMarked,
 )
 # class, from plain, to plain, topic, key
 CODERS: tuple[Any, ...] = (
@@ -2258,11 +2552,26 @@ CODERS: tuple[Any, ...] = (
         "batch_id",
     ),
     (
+        CopyErasureOrdered,
+        _read_copy_erasure_ordered,
+        _write_copy_erasure_ordered,
+        "operations.copy_erasure_ordered",
+        "integrated_number",
+    ),
+    (
         CopySubmitted,
         _read_copy_submitted,
         _write_copy_submitted,
         "institution.{institution_code}.copies",
         "integrated_number",
+    ),
+    (DataErased, _read_data_erased, _write_data_erased, "", ""),
+    (
+        ExchangeErasureOrdered,
+        _read_exchange_erasure_ordered,
+        _write_exchange_erasure_ordered,
+        "operations.exchange_erasure_ordered",
+        "exchange_id",
     ),
     (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_confirmed", "exchange_id"),
     (
@@ -2355,6 +2664,20 @@ CODERS: tuple[Any, ...] = (
         "code_management.linkage_code_revoked",
         "linkage_code",
     ),
+    (
+        LinkageSuspensionChanged,
+        _read_linkage_suspension_changed,
+        _write_linkage_suspension_changed,
+        "institution.{institution_code}.replies",
+        "integrated_number",
+    ),
+    (
+        LinkageSuspensionRequested,
+        _read_linkage_suspension_requested,
+        _write_linkage_suspension_requested,
+        "institution.{institution_code}.codes",
+        "integrated_number",
+    ),
     (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
     (
         PermissionListDistributed,
@@ -2383,6 +2706,13 @@ CODERS: tuple[Any, ...] = (
         "exchange_id",
     ),
     (ProvisionDetail, _read_provision_detail, _write_provision_detail, "", ""),
+    (
+        ProvisionErasureOrdered,
+        _read_provision_erasure_ordered,
+        _write_provision_erasure_ordered,
+        "operations.provision_erasure_ordered",
+        "exchange_id",
+    ),
     (ProvisionHeld, _read_provision_held, _write_provision_held, "provision.provision_held", "exchange_id"),
     (ProvisionRecorded, _read_provision_recorded, _write_provision_recorded, "", ""),
     (
@@ -2392,5 +2722,20 @@ CODERS: tuple[Any, ...] = (
         "provision.provision_reported",
         "exchange_id",
     ),
+    (
+        RecordErasureOrdered,
+        _read_record_erasure_ordered,
+        _write_record_erasure_ordered,
+        "operations.record_erasure_ordered",
+        "lane",
+    ),
     (RecordsSubmitted, _read_records_submitted, _write_records_submitted, "records.records_submitted", "lane"),
+    (
+        SequenceMarkRequested,
+        _read_sequence_mark_requested,
+        _write_sequence_mark_requested,
+        "operations.sequence_mark_requested",
+        "lane",
+    ),
+    (SequenceMarked, _read_sequence_marked, _write_sequence_marked, "", ""),
 )

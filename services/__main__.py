@@ -12,7 +12,9 @@ from services.cli import (
     audit,
     bench,
     demo,
+    erase,
     holds,
+    hub,
     inquiries,
     lists,
     machine,
@@ -42,8 +44,10 @@ app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(inquiries.copies, name="copy")
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
+app.add_typer(hub.app, name="hub")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -39,7 +39,7 @@ SENDERS = {
 """Who speaks on an internal topic whose first word is not the speaker's name; timers speak to their own service."""
 
 REPLIES = {
-    "code_management": ("AcquisitionNumberAssigned", "CodeStateChanged"),
+    "code_management": ("AcquisitionNumberAssigned", "CodeStateChanged", "LinkageSuspensionChanged"),
     "copies": ("CopyBatchReported",),
     "inquiry": ("InquiryAccepted", "InquiryAnswered", "InquiryHeld", "InquiryRejected"),
 }

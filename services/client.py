@@ -36,13 +36,15 @@ class Credentials(NamedTuple):
     access: KafkaAccess
     replies: str
     sealing_private_key: bytes
+    hub_key: bytes = b""
 
     @classmethod
     def read(cls, path: Path) -> Credentials:
         """The credentials in this file."""
         known = json.loads(path.read_text(encoding="utf-8"))
         access = KafkaAccess(known["bootstrap"], known["user"], known["password"], known["security_protocol"])
-        return cls(known["institution_code"], access, known["replies"], bytes.fromhex(known["sealing_private_key"]))
+        keys = (bytes.fromhex(known["sealing_private_key"]), bytes.fromhex(known.get("hub_key", "")))
+        return cls(known["institution_code"], access, known["replies"], *keys)
 
 
 class Client:

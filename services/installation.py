@@ -186,6 +186,7 @@ class Installation:
                 "identities": f"juki.{code}.identities",
                 "group": f"institution.{code}.client",
                 "sealing_private_key": keys.institutions.sealing_private(code).hex(),
+                "hub_key": keys.institutions.hub(code).hex(),
             }
             write_private(folder / "credentials.json", json.dumps(known, ensure_ascii=False, indent=1))
 
@@ -202,10 +203,12 @@ class Installation:
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PATH": os.environ.get("PATH", ""),
             "HOME": os.environ.get("HOME", "/"),
+            # The code that starts a process is the code it runs, also from a source tree that is not installed.
+            **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
             "CHUKAN_DATA_DIR": str(self.directory),
             "CHUKAN_KAFKA_BOOTSTRAP": parts.bootstrap,
             "CHUKAN_KAFKA_USER": user,
-            "CHUKAN_KAFKA_PASSWORD": self.password(user),
+            "CHUKAN_KAFKA_PASSWORD": self.password(user) if user else "",
             "CHUKAN_KAFKA_SECURITY_PROTOCOL": self.config.kafka_security_protocol,
             "CHUKAN_POSTGRES_DSN": parts.dsn,
             "CHUKAN_MASTER_SECRET_FILE": str(self.master_file),
@@ -221,17 +224,34 @@ class Installation:
             "CHUKAN_COSIGNED_WITHIN_SECONDS": str(self.config.cosigned_within_seconds),
         }
 
+    def hub_environment(self, parts: Parts, instance: str) -> dict[str, str]:
+        """The settings of the hub's process: no password of Kafka, no master secret; it reads `credentials/`."""
+        own = self.environment(parts, "", instance) | {
+            "CHUKAN_HUB_HOST": self.config.hub_host,
+            "CHUKAN_HUB_PORT": str(self.config.hub_port),
+            "CHUKAN_HUB_COPIES_A_PART": str(self.config.hub_copies_a_part),
+        }
+        secret = ("CHUKAN_KAFKA_USER", "CHUKAN_KAFKA_PASSWORD", "CHUKAN_MASTER_SECRET_FILE")
+        return {name: value for name, value in own.items() if name not in secret}
+
 
 async def create_world(
-    store: PostgresStore, world: World, progress: Callable[[str, int, int], None] = lambda *_: None
+    store: PostgresStore, world: World, progress: Callable[[str, int, int], None] = lambda *_: None, *, hub: bool = True
 ) -> None:
-    """Write a world into empty tables, by COPY, a slice of residents at a time."""
+    """Write a world into empty tables, by COPY, a slice of residents at a time.
+
+    hub: the attached institutions' integrated-number systems know their people, too.
+    """
     await load_rows(store, world.directory())
+    if hub:
+        await load_rows(store, world.hub_counters())
     total = world.plan.residents
     slice_size = ROWS_A_COPY // 10
     for first in range(0, total, slice_size):
         last = min(first + slice_size, total)
         await load_rows(store, [row for rows in world.rows(first, last) for row in rows])
+        if hub:
+            await load_rows(store, world.hub_rows(first, last))
         progress("residents", last, total)
 
 

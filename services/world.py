@@ -15,12 +15,20 @@ from typing import Any, NamedTuple
 
 from broker.keys import Keys
 from broker.rules import numbers
+from broker.rules.copy_file import digest_of
 from broker.rules.identity import jst_date, local_time
 from broker.rules.permission_list import PermissionList, PermissionRow, to_json
+from broker.rules.persons import Link
+from broker.rules.vault import NumberVault
 from broker.rules.witness import ring
 from broker.tables import (
     CodeBinding,
     CopyRecord,
+    HubBusinessNumber,
+    HubCode,
+    HubCopy,
+    HubCounter,
+    HubPerson,
     Institution,
     KindLayout,
     ListCopy,
@@ -31,7 +39,7 @@ from broker.tables import (
     WitnessDuty,
 )
 from schemas.codec import pack_items
-from schemas.records import CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
+from schemas.records import CodeState, CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
 from services.copies import copy_digest
 from services.network import NETWORK_CODE, internal_id_of, linkage_code
 from services.resident_register import number_hash, resident_token
@@ -68,6 +76,8 @@ HOUSEHOLD_ITEMS = tuple(f"10000000{n}" for n in range(1, 5))
 LOCAL_TAX_ITEMS = tuple(f"20000000{n}" for n in range(1, 5))
 ITEMS = {VACCINATION: VACCINATION_ITEMS, HOUSEHOLD: HOUSEHOLD_ITEMS, LOCAL_TAX: LOCAL_TAX_ITEMS}
 
+HEALTH_SYSTEM = "KENKO"  # the business system that knows everybody of the world
+
 FAMILY_NAMES = ("刈谷", "境川", "逢妻", "依佐美", "小垣江", "富士松", "亀城", "洲原", "野田", "井ヶ谷")
 GIVEN_NAMES = ("あおい", "ひなた", "みのり", "そうた", "ゆづき", "はると", "かえで", "いつき", "なぎさ", "りく")
 
@@ -92,6 +102,11 @@ class Resident(NamedTuple):
     previous: str
     home_number: str
     previous_number: str
+
+
+def business_number(resident: int) -> str:
+    """業務固有番号 of the resident with this number in the health system, the same at every institution: 15 digits."""
+    return f"5{resident:014d}"
 
 
 def institution_codes(count: int) -> tuple[tuple[str, str, str], ...]:
@@ -157,6 +172,7 @@ class World:
         self.names = {code: name for _, code, name in self.codes}
         self._rng = random.Random(plan.seed)  # noqa: S311 - a synthetic world, the same for the same seed
         self._register, self._code_key = keys.register, keys.network_codes
+        self._vaults = {code: NumberVault(keys.institutions.hub(code), code) for code in self.attached}
 
     @property
     def attached(self) -> tuple[str, ...]:
@@ -290,6 +306,42 @@ class World:
         """The rows of residents first to last (exclusive), a resident at a time."""
         for index in range(first, self.plan.residents if last is None else last):
             yield self.rows_of(self.resident(index))
+
+    def hub_counters(self) -> list[HubCounter]:
+        """Where the integrated numbers of each attached institution go on."""
+        return [HubCounter(code, self.plan.residents * 2) for code in self.attached]
+
+    def hub_rows(self, first: int = 0, last: int | None = None) -> list[Any]:
+        """What the attached institutions' hubs know of residents first to last (exclusive)."""
+        rows: list[Any] = []
+        for index in range(first, self.plan.residents if last is None else last):
+            resident = self.resident(index)
+            for code, number in (
+                (resident.home, resident.home_number),
+                (resident.previous, resident.previous_number),
+            ):
+                if code in self._vaults:
+                    rows += self._hub_rows_of(resident, code, number)
+        return rows
+
+    def _hub_rows_of(self, resident: Resident, code: str, number: str) -> list[Any]:
+        at, n, vault = self.plan.at, resident.number, self._vaults[code]
+        sealed, found_by = vault.seal(number, resident.individual_number), vault.hash(resident.individual_number)
+        name = f"{FAMILY_NAMES[n % 10]} {GIVEN_NAMES[n // 10 % 10]}"
+        born = (datetime(1950, 1, 1, tzinfo=UTC) + timedelta(days=n * 31 % 25_000)).strftime("%Y%m%d")
+        attributes = (name, f"{self.names[code]}模擬町{1 + n % 99}", born, str(1 + n % 2))
+        rows: list[Any] = [
+            HubPerson(code, number, sealed, found_by, *attributes, Link.LINKED.value, "", at, at),
+            HubBusinessNumber(code, HEALTH_SYSTEM, business_number(n), number, at),
+            HubCode(code, f"world.{number}", number, CodeState.ISSUED.value, "", at, at),
+        ]
+        if code == resident.previous:
+            kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
+            for kind in kinds:
+                copy = self.copy_of(resident, kind)
+                where = (code, number, kind, copy.record_key)
+                rows.append(HubCopy(*where, digest_of(copy), True, "world", 0, HEALTH_SYSTEM, "", 0, at))
+        return rows
 
     def inquiry(self, number: int, at: int, kind: str = VACCINATION) -> InquiryRequested:
         """The number-th inquiry: a resident's home asks the previous municipality."""

@@ -263,20 +263,15 @@ class Ground(MemoryStore):
 ground = cache(Ground)
 
 
-class KeptLists(Lists):
-    """List versions are immutable: all processes of all countries may share what was compiled."""
-
-
-LISTS = KeptLists()
-
-
 def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Terms = Terms()) -> Service:  # noqa: B008
     """One service as a new process makes it."""
     if name == "network":
-        return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
+        return Network(base.network_keys, Lists(), SeededRandomness(process).bytes).service()
     if name == "provision":
         draw, within = SeededRandomness(process).bytes, terms.cosigned_within_ms
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw, within).service()
+        return Provider(
+            Verifier(base.network_public), Lists(), SteadySealer(process), keys.salts, draw, within
+        ).service()
     if name == "provision_log":
         return provision_log.service(keys.institutions.sign_checkpoint, terms)
     if name == "witness":

@@ -87,6 +87,14 @@ def test_participants_never_import_each_other(name: str) -> None:
         )
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "services" / "integrated_number").glob("*.py")), ids=lambda p: p.name)
+def test_the_hub_is_a_client_like_any_other(path: Path) -> None:
+    """The institutions' own system knows the intermediate server by its messages alone."""
+    inside = [one for one in imports_of(path) for name in PARTICIPANTS if is_within(one, f"services.{name}")]
+
+    assert inside == [], path.name
+
+
 def test_adapters_are_met_at_the_edge_only() -> None:
     """What decides, and what carries, never sees an adapter."""
     for path in (ROOT / "broker").glob("*.py"):

@@ -28,9 +28,9 @@ STREAM_ROWS = 5_000  # in one batch of a streamed result
 IDLE_SECONDS = 5  # no owner thinks so long inside a transaction: one that stands still must let go of its locks
 
 
-def load_queries() -> dict[str, str]:
-    """The named statements of queries.sql, their comments left out."""
-    text = resources.files("broker.adapters").joinpath("queries.sql").read_text(encoding="utf-8")
+def load_queries(file: str = "queries.sql") -> dict[str, str]:
+    """The named statements of a file beside this module, their comments left out."""
+    text = resources.files("broker.adapters").joinpath(file).read_text(encoding="utf-8")
     parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
     return {
         name: "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
@@ -285,6 +285,12 @@ class PostgresStore:
         return found
 
     @asynccontextmanager
+    async def work(self) -> AsyncIterator[PostgresWork]:
+        """One transaction for what needs more than keys; commits on leaving without an exception."""
+        async with self._connection() as connection, connection.transaction():
+            yield PostgresWork(connection, self._reached)
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
         """One committed state to read from, however long the reading takes; nothing can be written."""
         async with (
@@ -364,17 +370,21 @@ class PostgresTransaction:
             raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")
 
 
-class PostgresSnapshot(PostgresTransaction):
-    """A transaction that only reads: what a report sees is one moment of the installation."""
+class PostgresWork(PostgresTransaction):
+    """A transaction with named statements beside those that every table has."""
 
     async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
-        """Rows of a reading statement."""
+        """The rows a statement gives."""
         found: list[asyncpg.Record] = await self._connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
         return found
 
     async def select(self, kind: type[Any], statement: str, *values: Any) -> list[Any]:
         """Whole rows of a table."""
         return [_row(kind, record) for record in await self.query(statement, *values)]
+
+
+class PostgresSnapshot(PostgresWork):
+    """A transaction that only reads: what a report sees is one moment of the installation."""
 
     async def stream(self, statement: str, *values: Any) -> AsyncGenerator[list[asyncpg.Record], None]:
         """Rows in batches, for results that need not fit memory."""

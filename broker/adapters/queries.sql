@@ -86,7 +86,7 @@ select * from provisions where exchange_id > $1 and ($2 = '' or exchange_id <= $
 
 -- name: log_records_between
 -- The records of a slice, of all parties.
-select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2)
+select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2) and party not in ('ERASURE', 'MARK')
 order by institution_code, sequence
 
 -- name: log_owners
@@ -154,7 +154,7 @@ select * from log_forks order by found_at, institution_code, witness_code limit 
 -- name: records_newest
 -- Records for people to look at, newest first; an empty filter lets everything pass.
 select * from log_records
-where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2)
+where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2) and party not in ('ERASURE', 'MARK')
 order by recorded_at desc, institution_code, sequence desc
 
 -- name: records_of_exchange
@@ -181,17 +181,74 @@ select * from permission_list_versions order by list_version limit $1
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
 
+-- name: records_to_erase
+-- Records made before a moment whose detail is still there, log by log.
+select institution_code, sequence from log_records
+where recorded_at < $1 and detail <> '' order by institution_code, sequence limit $2
+
+-- name: records_to_erase_of_exchange
+-- The records of one exchange whose detail is still there.
+select institution_code, sequence from log_records
+where exchange_id = $1 and detail <> '' order by institution_code, sequence
+
+-- name: exchanges_to_erase
+-- Ended exchanges from before a moment that still lead to a person.
+select exchange_id from exchanges
+where requested_at < $1 and integrated_number <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: answers_to_erase
+-- Ended exchanges from before a moment whose answer is still kept.
+select exchange_id from exchanges
+where requested_at < $1 and answer <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: provisions_to_erase
+-- Closed provisions from before a moment that still lead to a person.
+select exchange_id from provisions
+where received_at < $1 and linkage_code <> '' and state <> 'HELD' order by received_at, exchange_id limit $2
+
+-- name: copies_to_erase
+-- Persons and kinds with versions that ended before a moment and whose content is still there.
+select distinct institution_code, integrated_number, spi_name_code from copy_records
+where known_to > 0 and known_to < $1 and digest <> '' order by 1, 2, 3 limit $2
+
+-- name: leaves_below
+-- The leaf hashes of a log below a size, in their order.
+select leaf from log_records where institution_code = $1 and sequence < $2 order by sequence
+
+-- name: pair_records
+-- The records of one pair with numbers from one to another.
+select * from log_records
+where institution_code = $1 and counterpart = $2 and pair_sequence between $3 and $4 order by sequence
+
+-- name: pair_last_below
+-- The pair's last number below a place of the log; 0 when there is none.
+select coalesce(max(pair_sequence), 0) as last from log_records
+where institution_code = $1 and counterpart = $2 and sequence < $3
+
+-- name: certificates_of
+-- The certificates of erasure in one log, oldest first.
+select * from log_records where institution_code = $1 and party = 'ERASURE' order by sequence
+
+-- name: exchange_to_erase
+-- One ended exchange that still leads to a person.
+select exchange_id from exchanges
+where exchange_id = $1 and (integrated_number <> '' or answer <> '') and outcome <> ''
+
+-- name: provision_to_erase
+-- What is kept of one exchange at the provider and still leads to a person.
+select exchange_id from provisions where exchange_id = $1 and linkage_code <> '' and state <> 'HELD'
+
 -- name: decisions_recorded
 -- What network and providers recorded, with the consent and the permit's time that the network keeps; an exchange's
 -- records lie together, the network's first.
 select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
 from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
-where r.party <> 'INQUIRER'
+where r.party in ('NETWORK', 'PROVIDER')
 order by r.exchange_id, r.party
 
 -- name: decisions_recorded_count
 -- How many those are.
-select count(*) from log_records where party <> 'INQUIRER'
+select count(*) from log_records where party in ('NETWORK', 'PROVIDER')
 
 -- name: log_sizes
 -- How far each log goes.
@@ -199,7 +256,8 @@ select institution_code, size from log_heads order by institution_code
 
 -- name: log_exchanges_from
 -- Which exchanges a log's records from this place on are about.
-select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+select sequence, exchange_id from log_records
+where institution_code = $1 and sequence >= $2 and party not in ('ERASURE', 'MARK') order by sequence
 
 -- name: permits_since
 -- Exchanges whose permits expire after this moment, in that order.
@@ -246,7 +304,8 @@ order by permit_id
 
 -- name: export_log_records
 -- The records written in that time, a log at a time.
-select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+select * from log_records
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3 and party not in ('ERASURE', 'MARK')
 order by institution_code, sequence
 
 -- name: export_codes

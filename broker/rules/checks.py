@@ -139,8 +139,8 @@ class History(NamedTuple):
 
 
 def leaves(rows: Iterable[LogRecord]) -> tuple[Leaf, ...]:
-    """Rows of logs with their records decoded; Undecodable for bytes that are none."""
-    return tuple(Leaf(row, whole(row.body, row.detail)) for row in rows)
+    """Rows of logs with their records decoded, certificates and marks left out; Undecodable for bytes that are none."""
+    return tuple(Leaf(row, whole(row.body, row.detail)) for row in rows if row.party in Party.__members__)
 
 
 # ── inquiries and their answers ──────────────────────────────────────────────────────────────────────────────────
@@ -323,8 +323,12 @@ def blocked_only_by_hand(history: History) -> list[Violation]:
         if asked is None or provision is None:
             found.append(Violation(name, record.exchange_id, "answered, but neither asked nor served"))
             continue
+        if not asked.conditions or not provision.linkage_code:
+            continue  # what it was about is erased
         owner = provision.institution_code
         person = (owner, persons.get((owner, provision.linkage_code), ""), record.spi_name_code)
+        if not all(copy.digest for copy in copies[person]):
+            continue  # what it rested on may be erased
         used = _copies_behind(record, copies[person], asked)
         if used is None:
             found.append(Violation(name, record.exchange_id, "rests on copies that never were"))

@@ -1,7 +1,8 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
+system.
 """
 
 from __future__ import annotations
@@ -169,6 +170,61 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # the integrated-number system
+    "BUSINESS_NUMBER_UNKNOWN": Reason(
+        "SIM-E901",
+        "この業務システムの業務固有番号として登録されていません",
+        "this business system has registered no such business number",
+    ),
+    "BUSINESS_NUMBER_TAKEN": Reason(
+        "SIM-E902",
+        "業務固有番号はすでに別の方に紐付いています",
+        "the business number is linked to another person already",
+    ),
+    "NUMBER_LINKED_ELSEWHERE": Reason(
+        "SIM-E903",
+        "個人番号はすでに別の統合番号に紐付いています",
+        "the individual number is linked to another integrated number",
+    ),
+    "ATTRIBUTES_DISAGREE": Reason(
+        "SIM-E904",
+        "登録済みの4情報と一致しません。誤った紐付けの疑いがあるため、既存の紐付けを停止しました",
+        "the attributes differ from those on file: the link is suspect, and was suspended",
+    ),
+    "LINK_NOT_IN_FORCE": Reason(
+        "SIM-E905",
+        "個人番号との紐付けが有効ではありません",
+        "the person's link to an individual number is not in force",
+    ),
+    "LINK_STATE": Reason(
+        "SIM-E906", "紐付けの状態に合わない操作です", "this cannot be done to the link in its present state"
+    ),
+    "NUMBER_WRONG": Reason(
+        "SIM-E907", "個人番号の検査用数字が一致しません", "the individual number's check digit does not hold"
+    ),
+    "NUMBER_DISAGREES": Reason(
+        "SIM-E908",
+        "統合番号が業務固有番号の方のものと一致しません",
+        "the integrated number is not the one of that business number",
+    ),
+    "AFFAIR_NOT_ALLOWED": Reason(
+        "SIM-E909", "この業務システムに許可されていない事務です", "this business system may not act for this affair"
+    ),
+    "TOO_MANY_ROWS": Reason("SIM-E910", "1ファイルの上限件数を超えています", "the file holds more rows than it may"),
+    "CHARACTER_REFUSED": Reason("SIM-E911", "変換できない文字があります", "a character cannot be converted"),
+    "DUPLICATE_IN_FILE": Reason(
+        "SIM-E912", "同じ副本の行がファイル内にすでにあります", "an earlier line of the file is about the same record"
+    ),
+    "RESOURCE_UNKNOWN": Reason("SIM-E913", "該当するものがありません", "there is no such thing here"),
+    "TOKEN_INVALID": Reason(
+        "SIM-E914", "アクセストークンがないか、無効です", "the access token is missing, unknown or has expired"
+    ),
+    "SCOPE_MISSING": Reason("SIM-E915", "この操作の権限がありません", "the right to do this was not granted"),
+    "BODY_TOO_LARGE": Reason("SIM-E916", "送信内容が上限の大きさを超えています", "the body is larger than the limit"),
+    "REQUEST_INVALID": Reason("SIM-E917", "要求の内容が正しくありません", "the request is not as it must be"),
+    "SYSTEM_UNREACHABLE": Reason(
+        "SIM-E918", "一時的に処理できません", "a part this depends on cannot be reached at the moment"
+    ),
     # logs
     "LOG_FORKED": Reason(
         "SIM-E801",

@@ -8,7 +8,17 @@ import typer
 
 from services.audit import exchanges, logs
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import audit_explain, audit_export, audit_query, audit_reconcile, audit_redecide, replay, terminal
+from services.cli import (
+    audit_capsule,
+    audit_explain,
+    audit_export,
+    audit_pair,
+    audit_query,
+    audit_reconcile,
+    audit_redecide,
+    replay,
+    terminal,
+)
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.running import topics_of
 
@@ -31,6 +41,7 @@ WORDS = {
     logs.ROOTS: ("署名された根を再計算", "signed Merkle roots recomputed"),
     logs.SIGNATURES: ("機関の公開鍵で署名を検証", "checkpoints verified with the institutions' keys"),
     logs.HEADS: ("記録の末尾と台帳が一致", "each log ends where its head stands"),
+    logs.ERASED: ("消去には証明の葉がある", "what was erased is certified in the log"),
     logs.COSIGNED: ("近隣自治体の連署を検証", "witnesses' cosignatures verified, and what they keep compared"),
     logs.FORKS: ("台帳の分岐の証拠がない", "no witness keeps evidence of a fork"),
     "one_outcome_an_inquiry": ("照会ごとに結果は一つ", "one outcome an inquiry"),
@@ -125,6 +136,8 @@ def verify(
     raise typer.Exit(exit_code(report))
 
 
+audit_capsule.register(app)
+audit_pair.register(app)
 app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
 app.command("export", epilog=audit_export.EXAMPLE)(audit_export.export_)
 app.command("query", epilog=audit_query.EXAMPLE)(audit_query.query_)
