@@ -199,11 +199,13 @@ def is_read(change: Undo, reads: set[tuple[Any, ...]]) -> bool:
 
 @dataclass
 class Tape:
-    """One partition as far as it was read. inputs: what a service has yet to hear; seen: each origin's last cause."""
+    """One partition as far as it was read. inputs: what a service has yet to hear, from offset heard_to on; seen: each
+    origin's last cause."""
 
     source: Source
     heard: bool
     next: int = 0
+    heard_to: int = 0
     inputs: deque[Delivered] = field(default_factory=deque)
     seen: dict[str, Cause] = field(default_factory=dict)
 
@@ -482,7 +484,7 @@ class Replayer:
         state = self.state
         shard = state.store.shards[step.service, step.shard]
         positions = dict(shard.positions)
-        records = await self._inputs(step, positions)
+        records = await self._inputs(step)
         if step.service == provision.NAME:
             await self._recall(step)
         state.counts.batches += 1
@@ -509,20 +511,21 @@ class Replayer:
         self.state.store.shards[step.service, step.shard].outbox.clear()
         return said
 
-    async def _inputs(self, step: Journalled, positions: Mapping[Source, Position]) -> list[Delivered]:
+    async def _inputs(self, step: Journalled) -> list[Delivered]:
         """The messages the batch read then. One that is no longer there is a difference."""
         found: list[Delivered] = []
         for source, upto in step.offsets.items():
             tape = self.state.tapes[source]
             while tape.next < upto and await self._read(tape):
                 pass
-            before = positions.get(source, Position(0, {})).next_offset
+            before = tape.heard_to
             while tape.inputs and tape.inputs[0].offset < upto:
                 record = tape.inputs.popleft()
                 self._gap(step, source, before, record.offset)
                 before = record.offset + 1
                 found.append(record)
             self._gap(step, source, before, upto)
+            tape.heard_to = upto
         return found
 
     def _gap(self, step: Journalled, source: Source, expected: int, offset: int) -> None:
