@@ -10,11 +10,13 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.ports import Randomness
-from broker.rules import checkpoint, cosignature, sealing
+from broker.rules import certificate, checkpoint, cosignature, sealing
+from broker.rules.areas import AreaKeys
 from broker.rules.signing import KeyPair, key_pair_from_bytes
 
 MASTER_BYTES = 32
@@ -93,6 +95,29 @@ class Sealer:
         return sealing.seal(key, plain, aad)
 
 
+class VrsKeys:
+    """The keys of the national vaccination record system: one set an area, and its own two for signing."""
+
+    def __init__(self, master: bytes) -> None:
+        self._master = master
+        self._areas: dict[str, AreaKeys] = {}
+        self.certificates: EllipticCurvePrivateKey = certificate.private_key_of(derive(master, "certificates"))
+        self.log = key_pair_from_bytes(derive(master, "log"))
+        self.digests = derive(master, "digests")
+
+    def area(self, institution_code: str) -> AreaKeys:
+        """A municipality's keys: nothing of one area is found or opened with another's."""
+        keys = self._areas.get(institution_code)
+        if keys is None:
+            parts = (derive(self._master, f"{part}/{institution_code}") for part in ("finding", "sealing", "nonces"))
+            keys = self._areas[institution_code] = AreaKeys(*parts)
+        return keys
+
+    def sign_checkpoint(self, origin: str, size: int, root: bytes) -> str:
+        """A signed note over a municipality's log of provisions; the signer's name is the origin."""
+        return checkpoint.sign(checkpoint.format_checkpoint(origin, size, root), origin, self.log.private_key)
+
+
 class Keys:
     """All keys of one installation."""
 
@@ -131,6 +156,15 @@ class Keys:
     def salts(self) -> bytes:
         """What salts the digests of answers."""
         return derive(self._master, "provision/salts")
+
+    @property
+    def vrs(self) -> VrsKeys:
+        """The vaccination record system's keys."""
+        return VrsKeys(derive(self._master, "vrs"))
+
+    def health(self, institution_code: str) -> bytes:
+        """What an institution's health system finds a person by individual number with."""
+        return derive(self._master, f"health/{institution_code}")
 
     def protector(self, randomness: Randomness) -> Callable[[bytes], bytes]:
         """Encrypts what is set aside: nonce, then AES-256-GCM."""

@@ -573,6 +573,187 @@ class HubOperation(NamedTuple):
     rule: str
 
 
+# ── 地域健康支援システム (health support), the city's own ─────────────────────────────────────────────────────────
+
+
+class HealthTarget(NamedTuple):
+    """One person under the health system's care. Of the individual number there is a keyed hash only, or nothing."""
+
+    institution_code: str
+    business_person_number: str
+    integrated_number: str
+    number_hash: bytes
+    name: str
+    birth_date: str
+    sex: str
+    district: str
+
+
+class HealthRecord(NamedTuple):
+    """One version of one original record (正本); versions are only closed, so that what was known when can be told."""
+
+    institution_code: str
+    integrated_number: str
+    spi_name_code: str
+    record_key: str
+    revision: int
+    changed_at: int
+    superseded_at: int  # 0 while current
+    business_person_number: str
+    stage: str
+    received_on: str
+    performed_on: str
+    layout_version: str
+    valid_from: str
+    auto_response_disabled: bool
+    items: bytes
+    items_digest: bytes
+    record_identification_number: str  # of the sub-copy this version sends
+    operator_id: str
+
+
+class HealthReceipt(NamedTuple):
+    """A record identification number taken in by the health system, with its content's digest."""
+
+    institution_code: str
+    record_identification_number: str
+    content_digest: bytes
+
+
+class HealthTransmission(NamedTuple):
+    """Changes that go out as one transmission: how many were announced and how many came; STUCK when over the limit."""
+
+    institution_code: str
+    transmission_id: str
+    state: str
+    row_count: int
+    taken: int
+    opened_at: int
+
+
+class HealthQueue(NamedTuple):
+    """What waits to go out: rows first_sequence to next_sequence - 1; `stuck` names the transmission at the head."""
+
+    institution_code: str
+    first_sequence: int
+    next_sequence: int
+    stuck: str
+    since: int  # when the first of them began to wait; 0 when none does
+
+
+class HealthOutbox(NamedTuple):
+    """One sub-copy that waits its turn, encoded as it will be said."""
+
+    institution_code: str
+    sequence: int
+    transmission_id: str
+    transmission_row: int
+    queued_at: int
+    body: bytes
+
+
+# ── ワクチン接種記録システム (VRS), national, not connected to NWS ─────────────────────────────────────────────────
+
+
+class VrsArea(NamedTuple):
+    """A municipality that has an area of its own. `scope` is one value for all: what the nightly bulk goes through."""
+
+    institution_code: str
+    local_government_code: str
+    scope: str
+
+
+class VrsPerson(NamedTuple):
+    """An eligible person in one area, found by keyed hashes of that area; `sealed` is encrypted with the area's key."""
+
+    institution_code: str
+    number_hash: bytes
+    business_hash: bytes
+    flag: str
+    flag_date: str
+    sealed: bytes
+
+
+class VrsVoucher(NamedTuple):
+    """接種券: whose it is, by keyed hash."""
+
+    institution_code: str
+    voucher_number: str
+    number_hash: bytes
+    ticket_type: str
+    registered_at: int
+
+
+class VrsDose(NamedTuple):
+    """One dose, sealed with the area's key; erased five years after it was given."""
+
+    institution_code: str
+    voucher_number: str
+    dose_number: int
+    number_hash: bytes
+    expires_at: int
+    sealed: bytes
+
+
+class VrsReceipt(NamedTuple):
+    """A request id taken in, with its content's digest."""
+
+    institution_code: str
+    request_id: str
+    content_digest: bytes
+
+
+class VrsBulk(NamedTuple):
+    """夜間一括: numbers that wait for the night, sealed with the inquirer's own key."""
+
+    institution_code: str
+    request_id: str
+    due_at: int
+    sealed: bytes
+
+
+class VrsCertificate(NamedTuple):
+    """接種証明書 that was issued; `sealed` holds what it certifies and the passport data."""
+
+    institution_code: str
+    certificate_id: str
+    number_hash: bytes
+    issued_on: str
+    certificate_kind: str
+    payload_digest: bytes
+    sealed: bytes
+
+
+class VrsLogHead(NamedTuple):
+    """Where a municipality's log of VRS provisions stands."""
+
+    institution_code: str
+    size: int
+    frontier: bytes
+    checkpoint_due_at: int  # 0 when the last checkpoint covers everything
+
+
+class VrsRecord(NamedTuple):
+    """One provision outside NWS as a leaf; `body` is the framed VrsProvisionRecorded."""
+
+    institution_code: str
+    sequence: int
+    counterpart: str
+    request_id: str
+    recorded_at: int
+    leaf: bytes
+    body: bytes
+
+
+class VrsCheckpoint(NamedTuple):
+    """VRS's signed note over a municipality's log at one size."""
+
+    institution_code: str
+    size: int
+    note: str
+    signed_at: int
+
+
 # ── set aside ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -697,6 +878,47 @@ TABLES: tuple[Table, ...] = (
     Table("hub_clients", HubClient, ("client_id",)),
     Table("hub_tokens", HubToken, ("token_hash",)),
     Table("hub_operations", HubOperation, ("institution_code", "operation_id")),
+    Table(
+        "health_targets",
+        HealthTarget,
+        ("institution_code", "business_person_number"),
+        (("institution_code", "number_hash"),),
+    ),
+    Table(
+        "health_records",
+        HealthRecord,
+        ("institution_code", "integrated_number", "spi_name_code", "record_key", "revision"),
+        (("institution_code", "integrated_number", "spi_name_code"),),
+    ),
+    Table("health_receipts", HealthReceipt, ("institution_code", "record_identification_number")),
+    Table("health_transmissions", HealthTransmission, ("institution_code", "transmission_id")),
+    Table("health_queues", HealthQueue, ("institution_code",)),
+    Table("health_outbox", HealthOutbox, ("institution_code", "sequence")),
+    Table("vrs_areas", VrsArea, ("institution_code",), (("scope",),)),
+    Table(
+        "vrs_persons",
+        VrsPerson,
+        ("institution_code", "number_hash"),
+        (("institution_code", "business_hash"),),
+    ),
+    Table(
+        "vrs_vouchers",
+        VrsVoucher,
+        ("institution_code", "voucher_number"),
+        (("institution_code", "number_hash"),),
+    ),
+    Table(
+        "vrs_doses",
+        VrsDose,
+        ("institution_code", "voucher_number", "dose_number"),
+        (("institution_code", "number_hash"),),
+    ),
+    Table("vrs_receipts", VrsReceipt, ("institution_code", "request_id")),
+    Table("vrs_bulks", VrsBulk, ("institution_code", "request_id")),
+    Table("vrs_certificates", VrsCertificate, ("institution_code", "certificate_id")),
+    Table("vrs_log_heads", VrsLogHead, ("institution_code",)),
+    Table("vrs_records", VrsRecord, ("institution_code", "sequence")),
+    Table("vrs_checkpoints", VrsCheckpoint, ("institution_code", "size")),
     Table("set_aside", SetAside, ("service", "topic", "partition", "record_offset", "place"), tenant=""),
 )
 

@@ -13,6 +13,7 @@ from services.cli import (
     bench,
     demo,
     erase,
+    health,
     holds,
     hub,
     inquiries,
@@ -23,6 +24,7 @@ from services.cli import (
     system,
     terminal,
     topics,
+    vrs,
     witness,
     world,
 )
@@ -47,6 +49,8 @@ app.add_typer(lists.app, name="list")
 app.add_typer(hub.app, name="hub")
 app.add_typer(records.app, name="records")
 app.add_typer(audit.app, name="audit")
+app.add_typer(health.app, name="health")
+app.add_typer(vrs.app, name="vrs")
 app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)

@@ -81,6 +81,17 @@ class Client:
         to = self._topics.destination(message)
         await self.say_raw(to.topic, to.partition, to.key, encode(message))
 
+    async def say_all(self, messages: Sequence[Message]) -> int:
+        """All of these lie on their topics, in their order; how many. One wait for all of them."""
+        async with bounded(60, "saying messages"):
+            waiting = []
+            for message in messages:
+                to = self._topics.destination(message)
+                sent = await self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
+                waiting.append(sent)
+            await asyncio.gather(*waiting)
+        return len(messages)
+
     async def say_raw(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """These bytes lie on this topic, whatever they are."""
         async with bounded(15, "saying a message"):

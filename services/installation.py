@@ -184,11 +184,26 @@ class Installation:
                 "copies": f"institution.{code}.copies",
                 "codes": f"institution.{code}.codes",
                 "identities": f"juki.{code}.identities",
+                "health_entries": f"health.{code}.entries",
+                "health_replies": f"health.{code}.replies",
+                "vrs_requests": f"vrs.{code}.requests",
+                "vrs_replies": f"vrs.{code}.replies",
                 "group": f"institution.{code}.client",
                 "sealing_private_key": keys.institutions.sealing_private(code).hex(),
                 "hub_key": keys.institutions.hub(code).hex(),
             }
             write_private(folder / "credentials.json", json.dumps(known, ensure_ascii=False, indent=1))
+            tablet_user = access.tablet_user(code)
+            tablet = {
+                name: known[name]
+                for name in ("institution_code", "name", "bootstrap", "security_protocol", "sasl_mechanism")
+            } | {
+                "user": tablet_user,
+                "password": self.password(tablet_user),
+                "doses": f"tablet.{code}.doses",
+                "replies": f"tablet.{code}.replies",
+            }
+            write_private(folder / "tablet.json", json.dumps(tablet, ensure_ascii=False, indent=1))
 
     def access(self, parts: Parts, user: str) -> KafkaAccess:
         """A user's way to Kafka."""

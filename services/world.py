@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from broker.keys import Keys
 from broker.rules import numbers
+from broker.rules.areas import found_by_number
 from broker.rules.copy_file import digest_of
 from broker.rules.identity import jst_date, local_time
 from broker.rules.permission_list import PermissionList, PermissionRow, to_json
@@ -24,6 +25,8 @@ from broker.rules.witness import ring
 from broker.tables import (
     CodeBinding,
     CopyRecord,
+    HealthRecord,
+    HealthTarget,
     HubBusinessNumber,
     HubCode,
     HubCopy,
@@ -60,6 +63,10 @@ INSURER = "医療保険者"
 VACCINATION = "TM99000000000001"
 HOUSEHOLD = "TM00000000000001"
 LOCAL_TAX = "TM00000000000002"
+HEALTH_CHECK = "TM99000000000002"
+HEALTH_KINDS = (VACCINATION, HEALTH_CHECK)
+"""What the health support system keeps the originals of."""
+
 LAYOUT = "1.0"
 
 VACCINATION_AFFAIR = "JM01000000016002"  # 別表第2 16の2
@@ -72,9 +79,22 @@ CHILD_ALLOWANCE = "JT99000000000003"
 SICKNESS_BENEFIT = "JT99000000000004"
 
 VACCINATION_ITEMS = tuple(f"9900010000000{n}" for n in range(1, 7))
+HEALTH_CHECK_ITEMS = tuple(f"9900020000000{n}" for n in range(1, 7))
 HOUSEHOLD_ITEMS = tuple(f"10000000{n}" for n in range(1, 5))
 LOCAL_TAX_ITEMS = tuple(f"20000000{n}" for n in range(1, 5))
-ITEMS = {VACCINATION: VACCINATION_ITEMS, HOUSEHOLD: HOUSEHOLD_ITEMS, LOCAL_TAX: LOCAL_TAX_ITEMS}
+ITEMS = {
+    VACCINATION: VACCINATION_ITEMS,
+    HOUSEHOLD: HOUSEHOLD_ITEMS,
+    LOCAL_TAX: LOCAL_TAX_ITEMS,
+    HEALTH_CHECK: HEALTH_CHECK_ITEMS,
+}
+ITEM_NAMES = {
+    VACCINATION: ("接種状況", "接種回", "接種日", "ワクチンメーカー", "ロット番号", "製品名"),
+    HEALTH_CHECK: ("受診状況", "健診の種類", "受診日", "実施機関", "判定", "結果通知日"),
+}
+"""What the items of the kinds that health support keeps are called; the codes are the simulator's own."""
+
+DISTRICTS = ("亀城", "小高原", "かりがね", "富士松")
 
 HEALTH_SYSTEM = "KENKO"  # the business system that knows everybody of the world
 
@@ -247,7 +267,51 @@ class World:
             rows.append(CodeBinding(institution, code, number, at, 0, at, "world"))
             rows.append(NetworkCode(institution, code, internal_id, at, 0))
         kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
-        return [*rows, *(self.copy_row(self.copy_of(resident, kind)) for kind in kinds)]
+        rows += [self.copy_row(self.copy_of(resident, kind)) for kind in kinds]
+        # The benchmark's world has no originals: it measures the exchange.
+        return rows if self.plan.vaccination_only else [*rows, *self.originals_of(resident)]
+
+    def business_number(self, resident: Resident) -> str:
+        """業務固有番号 of a resident in the previous municipality's health support system."""
+        return f"{700_000_000_000_000 + resident.number}"
+
+    def originals_of(self, resident: Resident) -> list[Any]:
+        """The target and the original of the vaccination record, in the previous municipality's health system."""
+        n = resident.number
+        items = pack_items(self.items_of(resident, VACCINATION))
+        number = self.business_number(resident)
+        day = self.items_of(resident, VACCINATION)[2].value
+        target = HealthTarget(
+            resident.previous,
+            number,
+            resident.previous_number,
+            found_by_number(self._keys.health(resident.previous), resident.individual_number),
+            FAMILY_NAMES[n % 10] + GIVEN_NAMES[n // 10 % 10],
+            f"{1940 + n % 70}0{1 + n % 9}1{n % 10}",
+            str(1 + n % 2),
+            DISTRICTS[n % len(DISTRICTS)],
+        )
+        original = HealthRecord(
+            resident.previous,
+            resident.previous_number,
+            VACCINATION,
+            "1",
+            1,
+            self.plan.at,
+            0,
+            number,
+            "PERFORMED",
+            day,
+            day,
+            LAYOUT,
+            "20260101",
+            False,
+            items,
+            hashlib.sha256(items).digest(),
+            f"W{VACCINATION[-2:]}-{n}",
+            "world",
+        )
+        return [target, original]
 
     def copy_of(self, resident: Resident, kind: str, command: CopyCommand = CopyCommand.REGISTER) -> CopySubmitted:
         """The sub-copy of a kind that the previous municipality holds, as a message."""

@@ -57,10 +57,12 @@ from schemas.records import (
 )
 from services import code_management, copies, inquiry, provision_log, resident_register, witness
 from services.common import Terms
+from services.health_support import service as health_support
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
-from services.world import Plan, World
+from services.vrs.service import Vrs
+from services.world import HEALTH_KINDS, Plan, World
 
 SHARDS = 2
 START_MS = 1_790_000_000_000
@@ -278,6 +280,10 @@ def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Term
         return witness.service(keys.institutions.cosign)
     if name == "resident_register":
         return resident_register.service(keys.register)
+    if name == "health_support":
+        return health_support.service(LARGEST_TRANSMISSION, HEALTH_KINDS)
+    if name == "vrs":
+        return Vrs(keys.vrs).service()
     if name == "inquiry":
         return inquiry.service(SeededRandomness(process).bytes)
     return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
@@ -293,6 +299,8 @@ NAMES = (
     "provision_log",
     "witness",
 )
+EVERYBODY = (*NAMES, "health_support", "vrs")
+LARGEST_TRANSMISSION = 20  # sub-copies in one transmission of this small country, instead of 200,000
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
 )
@@ -314,6 +322,7 @@ class Country:
     weather: Weather = field(default_factory=lambda: Weather(random.Random(0)))
     limits: Limits = LIMITS
     watched: bool = True
+    names: tuple[str, ...] = NAMES  # the services that run; the city's two only where they matter
     terms: Terms = Terms()  # noqa: RUF009 - a frozen value
     log_type: type[CountryLog] = CountryLog
     store_type: type[CountryStore] = CountryStore
@@ -343,7 +352,7 @@ class Country:
 
     def start(self) -> None:
         """One life-long task a service and shard."""
-        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in NAMES for shard in range(SHARDS)]
+        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in self.names for shard in range(SHARDS)]
 
     async def _life(self, name: str, shard: int) -> None:
         """Start the worker again whenever its process has crashed; sometimes the old one lives on beside the new."""
@@ -611,7 +620,7 @@ class Country:
         """What has not come to its end yet, in words; holds and permits may stay open for days."""
         if self.landing:
             return f"{self.landing} late batches"
-        for name in NAMES:
+        for name in self.names:
             for shard in range(SHARDS):
                 standing = self.store.shards[name, shard]
                 if standing.outbox:
@@ -624,7 +633,7 @@ class Country:
         for head in self.store.tables[LogHead].values():
             if head.checkpoint_due_at:
                 return f"a checkpoint of {head.institution_code} is due"
-        for name in NAMES:
+        for name in self.names:
             for timer in service_named(name, self.keys, 0, self.base, self.terms).timers:
                 place = timer.row._fields.index(timer.column)
                 for row in self.store.tables[timer.row].values():

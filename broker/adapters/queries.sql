@@ -181,6 +181,108 @@ select * from permission_list_versions order by list_version limit $1
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
 
+-- name: drift_owners
+-- Institutions that keep originals, or copies of kinds that have originals.
+select institution_code from (
+    select institution_code from health_targets union select institution_code from health_records
+    union select institution_code from copy_records where spi_name_code = any($1::text[])
+) as one where $2 = '' or institution_code = $2 order by institution_code
+
+-- name: original_buckets
+-- The originals of an institution folded into buckets of persons, as broker.rules.drift does it.
+select bucket, sha256(string_agg(leaf, ''::bytea order by leaf)) as digest, count(*) as records from (
+    select (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6) as bucket,
+        sha256(convert_to(integrated_number || '/' || spi_name_code || '/' || record_key || '/', 'UTF8') || items_digest) as leaf
+    from health_records
+    where institution_code = $1 and superseded_at = 0 and stage <> 'CANCELLED' and spi_name_code = any($2::text[])
+) as one group by bucket
+
+-- name: copy_buckets
+-- The sub-copies of an institution, folded in the same way.
+select bucket, sha256(string_agg(leaf, ''::bytea order by leaf)) as digest, count(*) as records from (
+    select (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6) as bucket,
+        sha256(convert_to(integrated_number || '/' || spi_name_code || '/' || record_key || '/', 'UTF8') || sha256(items)) as leaf
+    from copy_records
+    where institution_code = $1 and known_to = 0 and spi_name_code = any($2::text[])
+) as one group by bucket
+
+-- name: originals_in_buckets
+-- All versions of the originals of the persons in these buckets.
+select * from health_records
+where institution_code = $1 and spi_name_code = any($2::text[])
+and ((get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6)) = any($3::int[])
+
+-- name: copies_in_buckets
+-- The current sub-copies of the persons in these buckets.
+select * from copy_records
+where institution_code = $1 and known_to = 0 and spi_name_code = any($2::text[])
+and ((get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6)) = any($3::int[])
+
+-- name: answers_of
+-- What an institution answered, with whose it was and the period that was asked for.
+select r.exchange_id, r.recorded_at, r.body, r.detail, b.integrated_number, p.received_at,
+    coalesce((select e.conditions from exchanges e where e.exchange_id = r.exchange_id), '') as conditions
+from log_records r join provisions p on p.exchange_id = r.exchange_id and p.institution_code = r.institution_code
+join code_bindings b on b.institution_code = p.institution_code and b.linkage_code = p.linkage_code
+where r.institution_code = $1 and r.party = 'PROVIDER' and r.recorded_at >= $2 order by r.sequence
+
+-- name: originals_of_persons
+-- All versions of the originals of these persons.
+select found.* from unnest($2::text[]) as wanted(person)
+cross join lateral (
+    select * from health_records where institution_code = $1 and integrated_number = wanted.person offset 0
+) as found
+
+-- name: copies_of_persons
+-- All versions of the sub-copies of these persons.
+select found.* from unnest($2::text[]) as wanted(person)
+cross join lateral (
+    select * from copy_records where institution_code = $1 and integrated_number = wanted.person offset 0
+) as found
+
+-- name: health_queue_of
+-- What waits to go out.
+select * from health_queues where institution_code = $1
+
+-- name: vrs_log_of
+-- A municipality's log of provisions in VRS, in its order.
+select * from vrs_records where institution_code = $1 order by sequence
+
+-- name: vrs_log_head_of
+-- Where that log says it stands.
+select * from vrs_log_heads where institution_code = $1
+
+-- name: vrs_checkpoints_of
+-- What VRS has signed over it, oldest first.
+select * from vrs_checkpoints where institution_code = $1 order by size
+
+-- name: vrs_doses_of
+-- The doses of one area, still sealed.
+select * from vrs_doses where institution_code = $1 order by voucher_number, dose_number
+
+-- name: health_person
+-- A target by the business number.
+select * from health_targets where institution_code = $1 and business_person_number = $2
+
+-- name: health_person_by_hash
+-- Targets by the keyed hash of an individual number.
+select * from health_targets where institution_code = $1 and number_hash = $2 and length(number_hash) > 0
+
+-- name: health_records_of
+-- The current originals of a person.
+select * from health_records
+where institution_code = $1 and integrated_number = $2 and superseded_at = 0
+order by spi_name_code, record_key
+
+-- name: health_extract
+-- The current originals with what totals are made of: no name and no number of any kind but the integrated one, which
+-- the extraction turns into a pseudonym.
+select r.integrated_number, r.spi_name_code, r.record_key, r.stage, r.received_on, r.performed_on, r.items,
+    t.birth_date, t.sex, t.district
+from health_records r
+join health_targets t
+on t.institution_code = r.institution_code and t.business_person_number = r.business_person_number
+where r.institution_code = $1 and r.superseded_at = 0 and r.stage <> 'CANCELLED'
 -- name: records_to_erase
 -- Records made before a moment whose detail is still there, log by log.
 select institution_code, sequence from log_records

@@ -45,7 +45,7 @@ Source = tuple[str, int]
 NETWORK_OPEN = frozenset({"ISSUED", "USED"})
 NETWORK_FINAL = frozenset({"RETURNED", "COMPLETED", "EXPIRED"})
 LOCALLY_ENDED = frozenset({State.REJECTED_LOCAL})
-CARRIES_NUMBERS = re.compile(r"^juki\.[0-9a-z]+\.identities$")
+CARRIES_NUMBERS = re.compile(r"^(juki\.[0-9a-z]+\.identities|vrs\.[0-9a-z]+\.requests)$")
 KEEPS_CODES = "network_codes"
 CODE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 

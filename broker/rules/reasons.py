@@ -1,6 +1,7 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 95x health support.
 network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
 system.
 """
@@ -241,6 +242,75 @@ REASONS: dict[str, Reason] = {
     ),
     "CHECKPOINT_FORGED": Reason(
         "SIM-E804", "記録台帳の署名が正しくありません", "the checkpoint is not one that this log has signed"
+    ),
+    # vaccination record system
+    "VOUCHER_ILL_FORMED": Reason("SIM-E851", "接種券番号は10桁の数字です", "a voucher number has 10 digits"),
+    "OCR_LINE_ILL_FORMED": Reason(
+        "SIM-E852",
+        "接種券のOCRラインが正しくありません",
+        "the voucher's line is not 18 digits with a right municipality code",
+    ),
+    "VOUCHER_OF_OTHER_CITY": Reason("SIM-E853", "別の市区町村の接種券です", "the voucher is another municipality's"),
+    "VOUCHER_UNKNOWN": Reason("SIM-E854", "登録されていない接種券です", "the voucher is not registered"),
+    "VOUCHER_TAKEN": Reason(
+        "SIM-E855", "接種券番号は別の方に発行されています", "the voucher number was issued to another person"
+    ),
+    "DOSE_EXISTS": Reason("SIM-E856", "この接種回は登録済みです", "this dose is registered already"),
+    "DOSE_ORDER": Reason(
+        "SIM-E857",
+        "接種回と接種日の順序が合いません",
+        "the dose does not follow the person's other doses in number and day",
+    ),
+    "DOSE_DAY": Reason(
+        "SIM-E858",
+        "接種日が未来か、特例臨時接種の期間の後です",
+        "the day is in the future or after the programme ended",
+    ),
+    "PERSON_FLAGGED": Reason("SIM-E859", "転出・死亡等のフラグが設定されています", "the person has moved out or died"),
+    "CONSENT_NOT_OBTAINED": Reason("SIM-E860", "本人の同意がありません", "the person's consent was not obtained"),
+    "IDENTITY_NOT_CHECKED": Reason(
+        "SIM-E861", "本人確認がされていません（番号法第16条）", "identity was not checked (Number Act art. 16)"
+    ),
+    "NO_APPLICATION": Reason(
+        "SIM-E862", "接種証明書の交付申請がありません", "there is no application for a certificate"
+    ),
+    "NOTHING_TO_CERTIFY": Reason(
+        "SIM-E863",
+        "この市区町村で証明できる接種記録がありません",
+        "there is no dose that this municipality can certify",
+    ),
+    "PASSPORT_MISSING": Reason(
+        "SIM-E864", "海外用の証明書には旅券の情報が要ります", "a certificate for use abroad needs passport data"
+    ),
+    "NOT_OWN_CODE": Reason(
+        "SIM-E865", "自らの市区町村コードではありません", "the municipality code is not the sender's own"
+    ),
+    "PERSON_UNKNOWN_IN_AREA": Reason(
+        "SIM-E866", "この市区町村に該当者がいません", "the municipality knows no such person"
+    ),
+    "DUPLICATE_ROW": Reason(
+        "SIM-E867", "同じ方か同じ接種券番号の行が重複しています", "two rows name the same person or the same voucher"
+    ),
+    "DOSE_LINE_DIFFERS": Reason("SIM-E868", "接種回とOCRラインが一致しません", "the dose number is not the line's"),
+    # health support
+    "TARGET_UNKNOWN": Reason("SIM-E951", "対象者として登録されていません", "the person is not registered as a target"),
+    "TARGET_OTHER_PERSON": Reason(
+        "SIM-E952", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
+    ),
+    "KIND_NOT_HERE": Reason(
+        "SIM-E953", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
+    ),
+    "NOTHING_TO_CANCEL": Reason("SIM-E954", "取り消す記録がありません", "there is no record to withdraw"),
+    "TRANSMISSION_UNKNOWN": Reason("SIM-E955", "開始されていない送信です", "the transmission has not been opened"),
+    "TRANSMISSION_FULL": Reason("SIM-E956", "送信の予定件数を超えています", "more rows came than were announced"),
+    "TRANSMISSION_EXISTS": Reason(
+        "SIM-E957", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
+    ),
+    "TRANSMISSION_NOT_STUCK": Reason("SIM-E958", "滞留している送信ではありません", "the transmission is not stuck"),
+    "NUMBER_USE_ONLY": Reason(
+        "SIM-E959",
+        "個人番号による検索は番号利用事務に限られます",
+        "only number-use affairs may search by individual number",
     ),
 }
 
