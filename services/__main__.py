@@ -66,7 +66,9 @@ app.add_typer(vrs.app, name="vrs")
 app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
-app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
+app.command("scan", epilog=example("chukan scan --data-dir ~/chukan", "chukan scan --raw 600000000000001"))(
+    machine.scan
+)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(machine.config, name="config")

@@ -378,8 +378,10 @@ class Replayer:
         lost = sorted(f"{topic}/{partition}" for topic, partition in self._history.lost)
         if lost:
             raise Unreplayable(
-                f"{lost[0]} の最初の電文は保存期間を過ぎて消えています。書き出し（--export）からなら再実行できます / "
-                f"its first messages are gone (retention), of {len(lost)} partitions; replay from an earlier export"
+                f"{lost[0]} の最初の電文は消えています（保存期間の経過、または erase purge）。"
+                "書き出し（--export）からなら再実行できます / "
+                f"its first messages are gone (retention, or a purge), of {len(lost)} partitions; "
+                "replay from an earlier export"
             )
         self._outboxes = {
             (service, shard, batch): kept_in(body, f"{service}/{shard}", batch)
