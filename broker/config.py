@@ -40,8 +40,14 @@ class Config:
     master_secret_file: str = setting("", "file with the 32-byte master secret, as 64 hex digits")
     shards: int = setting(2, "partitions of internal topics and shards of each service; never changes")
     instance: str = setting("", "name of this process as owner of shards; default: host name and process id")
+    session_file: str = setting("", "file of your session as staff; default: in the user's state directory")
     registry_host: str = setting("127.0.0.1", "address of the schema endpoint")
     registry_port: int = setting(0, "port of the schema endpoint; 0 takes a free one and keeps it")
+    hub_host: str = setting("127.0.0.1", "address of the integrated-number system's REST interface")
+    hub_port: int = setting(0, "its port; 0 takes a free one and keeps it")
+    hub_copies_a_part: int = setting(
+        200_000, "rows in one numbered part of sub-copies; the server takes 200,000 at most"
+    )
     batch_messages: int = setting(1000, "messages in one transaction at most")
     fetch_wait_ms: int = setting(500, "how long Kafka may hold back an empty fetch, milliseconds")
     log_level: str = setting("info", "debug, info, warning or error")

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from broker.errors import OwnFault
 from broker.ports import Cause, Delivered, Outgoing
 from broker.rules.identity import derived_id
+from broker.rules.permits import opened
 from broker.topics import Destination, sender_of
 from schemas.codec import decode, encode, frame
-from schemas.records import BundledMessage, MessagesBundled
+from schemas.records import (
+    BundledMessage,
+    InquiryForwarded,
+    InquiryReturned,
+    InquirySent,
+    MessagesBundled,
+    PermitIssued,
+    PermitRefused,
+    PermitRequested,
+    ProvisionAnswered,
+    ProvisionHeld,
+    ProvisionReported,
+)
 from schemas.wire import Malformed, items_ahead
 
 CONTENT_TYPE = b"application/vnd.confluent.avro"
@@ -29,18 +42,19 @@ ID_PLACE, CAUSE_PLACE = 3, 4  # among the headers of every message of ours
 _ENTRY = struct.Struct(">BBHH16sBI")
 _AT = struct.Struct(">Q")
 
-# Kinds that travel in bundles: those of every exchange that hold no linkage code (domain 4.6 rule 2).
-BUNDLED = frozenset(
-    {
-        "PermitRequested",
-        "PermitIssued",
-        "PermitRefused",
-        "InquiryReturned",
-        "ProvisionHeld",
-        "ProvisionAnswered",
-        "ProvisionReported",
-    }
-)
+# Kinds that travel in bundles, and what the messages of one bundle must have in common. No record may hold codes of
+# one person at two institutions (domain 4.6 rule 2): what carries a code is bundled by the institution that has it.
+BUNDLED: dict[type[Any], Callable[[Any], str]] = {
+    PermitRequested: lambda _: "",
+    PermitIssued: lambda _: "",
+    PermitRefused: lambda _: "",
+    InquirySent: lambda message: message.presented_by,
+    InquiryForwarded: lambda message: provider_of(message.permit),
+    InquiryReturned: lambda _: "",
+    ProvisionHeld: lambda _: "",
+    ProvisionAnswered: lambda _: "",
+    ProvisionReported: lambda _: "",
+}
 BUNDLE = MessagesBundled.__name__
 BUNDLE_FRAME = frame(MessagesBundled)
 BUNDLE_MESSAGES = 200
@@ -48,13 +62,17 @@ BUNDLE_BYTES = 131_072  # below the limit of a message, with room for what is ar
 
 
 class Said(NamedTuple):
-    """One decided message, encoded, before it gets its cause. `id`: 32 hex digits."""
+    """One decided message, encoded, before it gets its cause. `id`: 32 hex digits.
+
+    group: messages of one kind, partition and group may travel as one record; None for what travels alone.
+    """
 
     destination: Destination
     type: str
     id: str
     trace: bytes
     value: bytes
+    group: str | None = None
 
 
 class Origin(NamedTuple):
@@ -92,7 +110,7 @@ def outgoing(said: Sequence[Said], source: str, batch: int, at: int) -> list[Out
     place (a record's key is its subject, its timestamp the time).
     """
     found = []
-    for index, (destination, name, identity, trace, value) in enumerate(said):
+    for index, (destination, name, identity, trace, value, _) in enumerate(said):
         topic, partition, key = destination
         headers: Headers = (
             *_fixed(name, source),
@@ -110,16 +128,16 @@ def outgoing(said: Sequence[Said], source: str, batch: int, at: int) -> list[Out
 def bundled(said: Sequence[Said]) -> list[Said]:
     """What a batch says as it leaves: messages of one of these kinds for one partition become one record.
 
-    The order on every partition stays, since a topic has one kind. Done once, before the commit: what is said again
-    after a crash is what was committed.
+    The order of an exchange's messages stays, since a topic has one kind. Done once, before the commit: what is said
+    again after a crash is what was committed.
     """
     found: list[Said] = []
-    waiting: dict[tuple[str, int], list[Said]] = {}
+    waiting: dict[tuple[str, int, str], list[Said]] = {}
     for one in said:
-        if one.type in BUNDLED:
-            waiting.setdefault(one.destination[:2], []).append(one)
-        else:
+        if one.group is None:
             found.append(one)
+        else:
+            waiting.setdefault((*one.destination[:2], one.group), []).append(one)
     for some in waiting.values():
         found += _bundles(some)
     return found
@@ -176,6 +194,18 @@ def messages_in(record: Delivered, origin: Origin, maximum_bytes: int) -> list[t
     ]
 
 
+def group_of(message: Any) -> str | None:
+    """What may travel with the message; None when nothing may."""
+    group = BUNDLED.get(type(message))
+    return None if group is None else group(message)
+
+
+def provider_of(permit: bytes) -> str:
+    """The provider whose code goes with this permit."""
+    found = opened(permit)
+    return found.provider_institution_code if found else ""
+
+
 def origin_of(record: Delivered) -> Origin:
     """What the headers say; a message from outside gets an id made of the place where it lies.
 
@@ -201,7 +231,7 @@ def pack(said: Sequence[Said], at: int) -> bytes:
     if not said:
         return b""
     parts = [_AT.pack(at)]
-    for (topic, partition, key), name, identity, trace, value in said:
+    for (topic, partition, key), name, identity, trace, value, _ in said:
         lengths = (len(topic), len(name), partition, len(key), bytes.fromhex(identity), len(trace), len(value))
         parts += (_ENTRY.pack(*lengths), topic.encode(), name.encode(), key, trace, value)
     return b"".join(parts)

@@ -10,11 +10,13 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.ports import Randomness
-from broker.rules import checkpoint, cosignature, sealing
+from broker.rules import certificate, checkpoint, cosignature, sealing
+from broker.rules.areas import AreaKeys
 from broker.rules.signing import KeyPair, key_pair_from_bytes
 
 MASTER_BYTES = 32
@@ -52,13 +54,18 @@ class InstitutionKeys:
             self._witness[institution_code] = pair
         return pair
 
-    def sealing_private(self, institution_code: str) -> bytes:
-        """The raw X25519 key that opens what is sealed for an institution."""
-        return derive(self._master, f"sealing/{institution_code}")
+    def sealing_private(self, institution_code: str, generation: int = 0) -> bytes:
+        """The raw X25519 key that opens what is sealed for an institution under a generation of its key."""
+        label = f"sealing/{institution_code}"
+        return derive(self._master, f"{label}/{generation}" if generation else label)
 
-    def sealing_public(self, institution_code: str) -> bytes:
-        """The raw X25519 public key of an institution."""
-        return sealing.recipient_public_bytes(self.sealing_private(institution_code))
+    def sealing_public(self, institution_code: str, generation: int = 0) -> bytes:
+        """The raw X25519 public key of an institution, by generation."""
+        return sealing.recipient_public_bytes(self.sealing_private(institution_code, generation))
+
+    def hub(self, institution_code: str) -> bytes:
+        """What an institution's integrated-number system keeps individual numbers under; the institution's own."""
+        return derive(self._master, f"hub/{institution_code}")
 
     def sign_checkpoint(self, institution_code: str, origin: str, size: int, root: bytes) -> str:
         """A signed note over a log; the signer's name is the origin."""
@@ -76,17 +83,42 @@ class Sealer:
 
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
-        self._keys: dict[str, sealing.ContentKey] = {}
+        self._keys: dict[tuple[str, bytes], sealing.ContentKey] = {}
 
     def __call__(self, institution_code: str, public_key: bytes, plain: bytes, aad: bytes, now: int) -> bytes:
         """Sealed bytes that only the institution can open, bound to `aad`."""
-        key = self._keys.get(institution_code)
+        # By the public key as well: after a rotation nothing more is sealed for the key before.
+        place = (institution_code, public_key)
+        key = self._keys.get(place)
         if key is None or not key.usable(now):
             key = sealing.new_content_key(public_key, SEAL_INFO, self._randomness.bytes(sealing.KEY_BYTES), now)
             if len(self._keys) >= CONTENT_KEYS_KEPT:
                 del self._keys[next(iter(self._keys))]
-            self._keys[institution_code] = key
+            self._keys[place] = key
         return sealing.seal(key, plain, aad)
+
+
+class VrsKeys:
+    """The keys of the national vaccination record system: one set an area, and its own two for signing."""
+
+    def __init__(self, master: bytes) -> None:
+        self._master = master
+        self._areas: dict[str, AreaKeys] = {}
+        self.certificates: EllipticCurvePrivateKey = certificate.private_key_of(derive(master, "certificates"))
+        self.log = key_pair_from_bytes(derive(master, "log"))
+        self.digests = derive(master, "digests")
+
+    def area(self, institution_code: str) -> AreaKeys:
+        """A municipality's keys: nothing of one area is found or opened with another's."""
+        keys = self._areas.get(institution_code)
+        if keys is None:
+            parts = (derive(self._master, f"{part}/{institution_code}") for part in ("finding", "sealing", "nonces"))
+            keys = self._areas[institution_code] = AreaKeys(*parts)
+        return keys
+
+    def sign_checkpoint(self, origin: str, size: int, root: bytes) -> str:
+        """A signed note over a municipality's log of provisions; the signer's name is the origin."""
+        return checkpoint.sign(checkpoint.format_checkpoint(origin, size, root), origin, self.log.private_key)
 
 
 class Keys:
@@ -114,6 +146,11 @@ class Keys:
         return derive(self._master, "network/codes")
 
     @property
+    def root_signing(self) -> Ed25519PrivateKey:
+        """What vouches for proof documents and the public keys in them: the trust root that auditors are told once."""
+        return key_pair_from_bytes(derive(self._master, "root")).private_key
+
+    @property
     def register(self) -> bytes:
         """The resident register's secret."""
         return derive(self._master, "register")
@@ -122,6 +159,19 @@ class Keys:
     def salts(self) -> bytes:
         """What salts the digests of answers."""
         return derive(self._master, "provision/salts")
+
+    @property
+    def vrs(self) -> VrsKeys:
+        """The vaccination record system's keys."""
+        return VrsKeys(derive(self._master, "vrs"))
+
+    def health(self, institution_code: str) -> bytes:
+        """What an institution's health system finds a person by individual number with."""
+        return derive(self._master, f"health/{institution_code}")
+
+    def database_password(self, role: str) -> str:
+        """What a role logs in to PostgreSQL with."""
+        return derive(self._master, f"postgres/{role}").hex()
 
     def protector(self, randomness: Randomness) -> Callable[[bytes], bytes]:
         """Encrypts what is set aside: nonce, then AES-256-GCM."""

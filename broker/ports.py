@@ -118,6 +118,9 @@ class Transaction(Protocol):
     async def remove(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
         """No row has any of these keys."""
 
+    async def alone(self, name: str) -> None:
+        """Until this transaction ends, no other that asks for the same name goes on."""
+
     async def advance(self, advance: Advance) -> None:
         """Positions, outbox and batch number are those given, and the journal names the batch when it read something;
         Fenced when the epoch is no longer the shard's."""
@@ -129,6 +132,9 @@ class Store(Protocol):
     async def claim(self, service: str, shard: int, owner: str, now: int, lease_ms: int) -> Claim:
         """The caller owns the shard: the epoch has grown, so no earlier owner can commit any more. Held while another
         owner's lease runs; a returning owner of the same name does not wait."""
+
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """Another owner need not wait for this epoch's lease; nothing happens when it is not the shard's any more."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commits on leaving without an exception. WorldFault when the result is unknown: claim again, then look."""

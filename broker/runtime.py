@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from broker.decision import Decision
-from broker.envelope import Origin, Said, bundled, messages_in, origin_of, outgoing, pack, unpack, weight
+from broker.envelope import Origin, Said, bundled, group_of, messages_in, origin_of, outgoing, pack, unpack, weight
 from broker.errors import Fenced, Held, OwnFault, PeerFault, Unstorable, WorldFault
 from broker.facts import Facts, Kept
 from broker.ports import Advance, Cause, Claim, Clock, Delivered, Log, Outgoing, Position, Source, Store
@@ -41,6 +41,7 @@ NOWHERE: frozenset[int] = frozenset()
 NEVER = Cause(-1, -1)
 TIMER_OVERLAP_MS = 30_000
 TIMER_LOOKS = 30
+HAND_BACK_SECONDS = 5.0
 LINGER_FETCHES = 4
 LINGER_FETCH_SECONDS = 0.004
 EVENT = structlog.get_logger("chukan.runtime")
@@ -136,6 +137,9 @@ class Worker:
                 await self._serve_until_fault()
             except Fenced:
                 raise
+            except asyncio.CancelledError:
+                await self._hand_back()
+                raise
             except WorldFault as fault:
                 now = self._clock.now_ms()
                 if away_since is None:
@@ -147,6 +151,14 @@ class Worker:
             finally:
                 with contextlib.suppress(WorldFault):
                     await self._log.stop()
+
+    async def _hand_back(self) -> None:
+        """Whoever comes next need not wait for our lease. Safety never rests on it: every commit asks for the epoch."""
+        if not self.serving.is_set():
+            return
+        with contextlib.suppress(WorldFault, TimeoutError):
+            async with asyncio.timeout(HAND_BACK_SECONDS):
+                await self._store.release(self.service.name, self.shard, self._epoch)
 
     async def _start(self) -> None:
         claim = await self._claim()
@@ -452,7 +464,7 @@ class Worker:
         name = type(message).__name__
         value = encode(message)
         destination = self._topics.destination(message)
-        return Said(destination, name, derived_id(parent, name, index), trace, value)
+        return Said(destination, name, derived_id(parent, name, index), trace, value, group_of(message))
 
     def _set_aside(self, record: Delivered, rule: str, reason: str, facts: Facts, now: int, said: list[Said]) -> None:
         """Keep what cannot be served, with the reason, and tell its sender when the topic names one."""
@@ -470,7 +482,7 @@ class Worker:
             rule=rule,
         )
         sender = sender_of(record.topic)
-        if sender not in ("", SHARED):
+        if self.service.tells_senders and sender not in ("", SHARED):
             known = reason_of(rule)
             error = FieldError("", known.error_id, known.ja, f"{known.en}: {reason}")
             reply = InquiryRejected("", sender, record.topic, record.partition, record.offset, (error,))

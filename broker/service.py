@@ -88,6 +88,8 @@ class Service(NamedTuple):
     """A participant: its name, what it hears, and the times it watches.
 
     batch_messages: most messages in one transaction, for services whose messages hold many things.
+    tells_senders: whether the institution on whose topic a message lay is told that it was set aside; not by a service
+    that reads an institution's replies, where nobody waits for one.
     keeps: rows that are its own shard's alone.
     """
 
@@ -95,6 +97,7 @@ class Service(NamedTuple):
     handlers: tuple[Handler, ...]
     timers: tuple[Timer, ...] = ()
     batch_messages: int = 5000
+    tells_senders: bool = True
     keeps: tuple[Keep, ...] = ()
 
     @property

@@ -19,7 +19,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.coders import CODERS as GENERATED
 from schemas.coders import decode_item, encode_item
-from schemas.records import CODERS, Item, Message
+from schemas.records import CODERS, Item, Message, MessagesBundled
 from schemas.wire import Malformed, encode_long, items_ahead
 
 MAXIMUM_MESSAGE_BYTES = 262_144
@@ -151,6 +151,12 @@ def decode(data: bytes | None, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> Me
     if end != len(data):
         raise Undecodable("TRAILING_BYTES", f"{name}: {len(data) - end} bytes follow the record")
     return cast(Message, record)
+
+
+def decode_all(data: bytes | None, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> list[Message]:
+    """The messages of a record: the one that it is, or those of the bundle that it is; or `Undecodable`."""
+    message = decode(data, maximum_bytes)
+    return [decode(one.value) for one in message.entries] if isinstance(message, MessagesBundled) else [message]
 
 
 def decode_by_fastavro(data: bytes) -> Message:

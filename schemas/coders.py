@@ -332,8 +332,8 @@ def decode_checkpoint_witnessed(d: bytes, p: int) -> tuple[r.CheckpointWitnessed
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_witness_answer(d, p)
-            f2l.append(one)
+            witness_answer, p = decode_witness_answer(d, p)
+            f2l.append(witness_answer)
         c, p = items_ahead(d, p)
     f2 = tuple(f2l)
     if p > len(d):
@@ -692,13 +692,67 @@ def decode_copy_batch_reported(d: bytes, p: int) -> tuple[r.CopyBatchReported, i
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_field_error(d, p)
-            f7l.append(one)
+            field_error, p = decode_field_error(d, p)
+            f7l.append(field_error)
         c, p = items_ahead(d, p)
     f7 = tuple(f7l)
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.CopyBatchReported(f0, f1, f2, f3, f4, f5, f6, f7), p
+
+
+def encode_copy_erasure_ordered(record: r.CopyErasureOrdered) -> bytes:
+    """The body of a CopyErasureOrdered."""
+    f0, f1, f2, f3, f4, f5 = record
+    f1b = f1.encode()
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, TEXTS[f2], TEXTS[f3], encode_long(f4), TEXTS[f5]))
+
+
+def decode_copy_erasure_ordered(d: bytes, p: int) -> tuple[r.CopyErasureOrdered, int]:
+    """A CopyErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CopyErasureOrdered(f0, f1, f2, f3, f4, f5), p
 
 
 _COPYCOMMAND = tuple(r.CopyCommand)
@@ -839,8 +893,8 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_item(d, p)
-            f9l.append(one)
+            item, p = decode_item(d, p)
+            f9l.append(item)
         c, p = items_ahead(d, p)
     f9 = tuple(f9l)
     n = d[p]
@@ -881,6 +935,454 @@ def decode_copy_submitted(d: bytes, p: int) -> tuple[r.CopySubmitted, int]:
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.CopySubmitted(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15), p
+
+
+def encode_data_erased(record: r.DataErased) -> bytes:
+    """The body of a DataErased."""
+    f0, f1, f2, f3, f4, f5 = record
+    f5b = b"".join([encode_long(len(f5)), *[encode_long(one) for one in f5], END]) if f5 else END
+    return b"".join((TEXTS[f0], encode_long(f1), encode_long(f2), TEXTS[f3], TEXTS[f4], f5b))
+
+
+def decode_data_erased(d: bytes, p: int) -> tuple[r.DataErased, int]:
+    """A DataErased and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    f5l: list[int] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n > 127:
+                n, p = more(d, p, n)
+            one = (n >> 1) ^ -(n & 1)
+            f5l.append(one)
+        c, p = items_ahead(d, p)
+    f5 = tuple(f5l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.DataErased(f0, f1, f2, f3, f4, f5), p
+
+
+def encode_exchange_erasure_ordered(record: r.ExchangeErasureOrdered) -> bytes:
+    """The body of a ExchangeErasureOrdered."""
+    f0, f1, f2, f3 = record
+    f0b = f0.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], encode_long(f2), TEXTS[f3]))
+
+
+def decode_exchange_erasure_ordered(d: bytes, p: int) -> tuple[r.ExchangeErasureOrdered, int]:
+    """A ExchangeErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.ExchangeErasureOrdered(f0, f1, f2, f3), p
+
+
+_HEALTHSTAGE = tuple(r.HealthStage)
+_HEALTHSTAGE_BYTES = {one: encode_long(n) for n, one in enumerate(_HEALTHSTAGE)}
+
+
+def encode_health_item_entered(record: r.HealthItemEntered) -> bytes:
+    """The body of a HealthItemEntered."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10 = record
+    f1b = f1.encode()
+    f2b = f2.encode()
+    f7b = b"".join([encode_long(len(f7)), *[encode_item(one) for one in f7], END]) if f7 else END
+    return b"".join(
+        (
+            TEXTS[f0],
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            TEXTS[f3],
+            TEXTS[f4],
+            _HEALTHSTAGE_BYTES[f5],
+            TEXTS[f6],
+            f7b,
+            TEXTS[f8],
+            TRUE if f9 else FALSE,
+            TEXTS[f10],
+        )
+    )
+
+
+def decode_health_item_entered(d: bytes, p: int) -> tuple[r.HealthItemEntered, int]:
+    """A HealthItemEntered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_HEALTHSTAGE):
+        raise Malformed("HealthStage has no such symbol")
+    f5 = _HEALTHSTAGE[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    f7l: list[r.Item] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            item, p = decode_item(d, p)
+            f7l.append(item)
+        c, p = items_ahead(d, p)
+    f7 = tuple(f7l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    f9 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f10 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthItemEntered(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10), p
+
+
+def encode_health_queue_advanced(record: r.HealthQueueAdvanced) -> bytes:
+    """The body of a HealthQueueAdvanced."""
+    f0, f1 = record
+    return b"".join((TEXTS[f0], encode_long(f1)))
+
+
+def decode_health_queue_advanced(d: bytes, p: int) -> tuple[r.HealthQueueAdvanced, int]:
+    """A HealthQueueAdvanced and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthQueueAdvanced(f0, f1), p
+
+
+def encode_health_reported(record: r.HealthReported) -> bytes:
+    """The body of a HealthReported."""
+    f0, f1, f2, f3, f4 = record
+    f1b = f1.encode()
+    f4b = b"".join([encode_long(len(f4)), *[encode_field_error(one) for one in f4], END]) if f4 else END
+    return b"".join((TEXTS[f0], LENGTHS[len(f1b)], f1b, TRUE if f2 else FALSE, TRUE if f3 else FALSE, f4b))
+
+
+def decode_health_reported(d: bytes, p: int) -> tuple[r.HealthReported, int]:
+    """A HealthReported and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2 = checked_bool(d[p])
+    p += 1
+    f3 = checked_bool(d[p])
+    p += 1
+    f4l: list[r.FieldError] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            field_error, p = decode_field_error(d, p)
+            f4l.append(field_error)
+        c, p = items_ahead(d, p)
+    f4 = tuple(f4l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthReported(f0, f1, f2, f3, f4), p
+
+
+def encode_health_target_entered(record: r.HealthTargetEntered) -> bytes:
+    """The body of a HealthTargetEntered."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
+    f1b = f1.encode()
+    f2b = f2.encode()
+    f3b = f3.encode()
+    return b"".join(
+        (
+            TEXTS[f0],
+            LENGTHS[len(f1b)],
+            f1b,
+            LENGTHS[len(f2b)],
+            f2b,
+            LENGTHS[len(f3b)],
+            f3b,
+            LENGTHS[len(f4)],
+            f4,
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+        )
+    )
+
+
+def decode_health_target_entered(d: bytes, p: int) -> tuple[r.HealthTargetEntered, int]:
+    """A HealthTargetEntered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e]
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthTargetEntered(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
+
+
+def encode_health_transmission_opened(record: r.HealthTransmissionOpened) -> bytes:
+    """The body of a HealthTransmissionOpened."""
+    f0, f1, f2, f3 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2), TEXTS[f3]))
+
+
+def decode_health_transmission_opened(d: bytes, p: int) -> tuple[r.HealthTransmissionOpened, int]:
+    """A HealthTransmissionOpened and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthTransmissionOpened(f0, f1, f2, f3), p
+
+
+def encode_health_transmission_split(record: r.HealthTransmissionSplit) -> bytes:
+    """The body of a HealthTransmissionSplit."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2]))
+
+
+def decode_health_transmission_split(d: bytes, p: int) -> tuple[r.HealthTransmissionSplit, int]:
+    """A HealthTransmissionSplit and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.HealthTransmissionSplit(f0, f1, f2), p
 
 
 def encode_hold_confirmed(record: r.HoldConfirmed) -> bytes:
@@ -1349,8 +1851,8 @@ def decode_inquiry_answered(d: bytes, p: int) -> tuple[r.InquiryAnswered, int]:
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_answered_kind(d, p)
-            f4l.append(one)
+            answered_kind, p = decode_answered_kind(d, p)
+            f4l.append(answered_kind)
         c, p = items_ahead(d, p)
     f4 = tuple(f4l)
     if p > len(d):
@@ -1623,8 +2125,8 @@ def decode_inquiry_rejected(d: bytes, p: int) -> tuple[r.InquiryRejected, int]:
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_field_error(d, p)
-            f5l.append(one)
+            field_error, p = decode_field_error(d, p)
+            f5l.append(field_error)
         c, p = items_ahead(d, p)
     f5 = tuple(f5l)
     if p > len(d):
@@ -1794,8 +2296,8 @@ def decode_inquiry_requested(d: bytes, p: int) -> tuple[r.InquiryRequested, int]
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_requested_kind(d, p)
-            f8l.append(one)
+            requested_kind, p = decode_requested_kind(d, p)
+            f8l.append(requested_kind)
         c, p = items_ahead(d, p)
     f8 = tuple(f8l)
     n = d[p]
@@ -2088,6 +2590,87 @@ def decode_linkage_code_revoked(d: bytes, p: int) -> tuple[r.LinkageCodeRevoked,
     return r.LinkageCodeRevoked(f0, f1, f2), p
 
 
+def encode_linkage_suspension_changed(record: r.LinkageSuspensionChanged) -> bytes:
+    """The body of a LinkageSuspensionChanged."""
+    f0, f1, f2, f3 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE))
+
+
+def decode_linkage_suspension_changed(d: bytes, p: int) -> tuple[r.LinkageSuspensionChanged, int]:
+    """A LinkageSuspensionChanged and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionChanged(f0, f1, f2, f3), p
+
+
+def encode_linkage_suspension_requested(record: r.LinkageSuspensionRequested) -> bytes:
+    """The body of a LinkageSuspensionRequested."""
+    f0, f1, f2, f3, f4 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, TRUE if f3 else FALSE, TEXTS[f4]))
+
+
+def decode_linkage_suspension_requested(d: bytes, p: int) -> tuple[r.LinkageSuspensionRequested, int]:
+    """A LinkageSuspensionRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.LinkageSuspensionRequested(f0, f1, f2, f3, f4), p
+
+
 def encode_bundled_message(record: r.BundledMessage) -> bytes:
     """The body of a BundledMessage."""
     f0, f1, f2 = record
@@ -2135,13 +2718,150 @@ def decode_messages_bundled(d: bytes, p: int) -> tuple[r.MessagesBundled, int]:
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_bundled_message(d, p)
-            f0l.append(one)
+            bundled_message, p = decode_bundled_message(d, p)
+            f0l.append(bundled_message)
         c, p = items_ahead(d, p)
     f0 = tuple(f0l)
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.MessagesBundled(f0), p
+
+
+_OPERATINGSTATE = tuple(r.OperatingState)
+_OPERATINGSTATE_BYTES = {one: encode_long(n) for n, one in enumerate(_OPERATINGSTATE)}
+
+
+def encode_operating_state_notified(record: r.OperatingStateNotified) -> bytes:
+    """The body of a OperatingStateNotified."""
+    f0, f1, f2, f3, f4 = record
+    return b"".join((TEXTS[f0], _OPERATINGSTATE_BYTES[f1], TEXTS[f2], encode_long(f3), encode_long(f4)))
+
+
+def decode_operating_state_notified(d: bytes, p: int) -> tuple[r.OperatingStateNotified, int]:
+    """A OperatingStateNotified and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_OPERATINGSTATE):
+        raise Malformed("OperatingState has no such symbol")
+    f1 = _OPERATINGSTATE[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.OperatingStateNotified(f0, f1, f2, f3, f4), p
+
+
+def encode_operation_recorded(record: r.OperationRecorded) -> bytes:
+    """The body of a OperationRecorded."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 = record
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TRUE if f7 else FALSE,
+            TEXTS[f8],
+            encode_long(f9),
+        )
+    )
+
+
+def decode_operation_recorded(d: bytes, p: int) -> tuple[r.OperationRecorded, int]:
+    """A OperationRecorded and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    f7 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f9 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.OperationRecorded(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
 
 
 def encode_permission_list_distributed(record: r.PermissionListDistributed) -> bytes:
@@ -2566,8 +3286,8 @@ def decode_provided_record(d: bytes, p: int) -> tuple[r.ProvidedRecord, int]:
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_item(d, p)
-            f2l.append(one)
+            item, p = decode_item(d, p)
+            f2l.append(item)
         c, p = items_ahead(d, p)
     f2 = tuple(f2l)
     if p > len(d):
@@ -2615,8 +3335,8 @@ def decode_provided_information(d: bytes, p: int) -> tuple[r.ProvidedInformation
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_provided_record(d, p)
-            f4l.append(one)
+            provided_record, p = decode_provided_record(d, p)
+            f4l.append(provided_record)
         c, p = items_ahead(d, p)
     f4 = tuple(f4l)
     if p > len(d):
@@ -2853,6 +3573,46 @@ def decode_provision_detail(d: bytes, p: int) -> tuple[r.ProvisionDetail, int]:
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.ProvisionDetail(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9), p
+
+
+def encode_provision_erasure_ordered(record: r.ProvisionErasureOrdered) -> bytes:
+    """The body of a ProvisionErasureOrdered."""
+    f0, f1, f2, f3 = record
+    f0b = f0.encode()
+    return b"".join((LENGTHS[len(f0b)], f0b, TEXTS[f1], encode_long(f2), TEXTS[f3]))
+
+
+def decode_provision_erasure_ordered(d: bytes, p: int) -> tuple[r.ProvisionErasureOrdered, int]:
+    """A ProvisionErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.ProvisionErasureOrdered(f0, f1, f2, f3), p
 
 
 def encode_provision_held(record: r.ProvisionHeld) -> bytes:
@@ -3270,6 +4030,65 @@ def decode_provision_reported(d: bytes, p: int) -> tuple[r.ProvisionReported, in
     return r.ProvisionReported(f0, f1, f2, f3, f4, f5, f6, f7), p
 
 
+def encode_record_erasure_ordered(record: r.RecordErasureOrdered) -> bytes:
+    """The body of a RecordErasureOrdered."""
+    f0, f1, f2, f3, f4, f5 = record
+    f2b = b"".join([encode_long(len(f2)), *[encode_long(one) for one in f2], END]) if f2 else END
+    return b"".join((TEXTS[f0], TEXTS[f1], f2b, TEXTS[f3], encode_long(f4), TEXTS[f5]))
+
+
+def decode_record_erasure_ordered(d: bytes, p: int) -> tuple[r.RecordErasureOrdered, int]:
+    """A RecordErasureOrdered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2l: list[int] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n > 127:
+                n, p = more(d, p, n)
+            one = (n >> 1) ^ -(n & 1)
+            f2l.append(one)
+        c, p = items_ahead(d, p)
+    f2 = tuple(f2l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f4 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.RecordErasureOrdered(f0, f1, f2, f3, f4, f5), p
+
+
 def encode_record_entry(record: r.RecordEntry) -> bytes:
     """The body of a RecordEntry."""
     f0, f1, f2, f3, f4, f5 = record
@@ -3348,13 +4167,1045 @@ def decode_records_submitted(d: bytes, p: int) -> tuple[r.RecordsSubmitted, int]
     c, p = items_ahead(d, p)
     while c:
         for _ in range(c):
-            one, p = decode_record_entry(d, p)
-            f1l.append(one)
+            record_entry, p = decode_record_entry(d, p)
+            f1l.append(record_entry)
         c, p = items_ahead(d, p)
     f1 = tuple(f1l)
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.RecordsSubmitted(f0, f1), p
+
+
+def encode_sequence_mark_requested(record: r.SequenceMarkRequested) -> bytes:
+    """The body of a SequenceMarkRequested."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2]))
+
+
+def decode_sequence_mark_requested(d: bytes, p: int) -> tuple[r.SequenceMarkRequested, int]:
+    """A SequenceMarkRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.SequenceMarkRequested(f0, f1, f2), p
+
+
+def encode_sequence_marked(record: r.SequenceMarked) -> bytes:
+    """The body of a SequenceMarked."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2)))
+
+
+def decode_sequence_marked(d: bytes, p: int) -> tuple[r.SequenceMarked, int]:
+    """A SequenceMarked and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.SequenceMarked(f0, f1, f2), p
+
+
+def encode_vrs_bulk_due(record: r.VrsBulkDue) -> bytes:
+    """The body of a VrsBulkDue."""
+    f0, f1 = record
+    return b"".join((TEXTS[f0], TEXTS[f1]))
+
+
+def decode_vrs_bulk_due(d: bytes, p: int) -> tuple[r.VrsBulkDue, int]:
+    """A VrsBulkDue and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsBulkDue(f0, f1), p
+
+
+def encode_vrs_bulk_inquired(record: r.VrsBulkInquired) -> bytes:
+    """The body of a VrsBulkInquired."""
+    f0, f1, f2, f3, f4, f5 = record
+    f2b = b"".join([encode_long(len(f2)), *[TEXTS[one] for one in f2], END]) if f2 else END
+    return b"".join((TEXTS[f0], TEXTS[f1], f2b, TRUE if f3 else FALSE, TRUE if f4 else FALSE, TEXTS[f5]))
+
+
+def decode_vrs_bulk_inquired(d: bytes, p: int) -> tuple[r.VrsBulkInquired, int]:
+    """A VrsBulkInquired and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2l: list[str] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n & 129:
+                n, p = longer(d, p, n)
+            e = p + (n >> 1)
+            one = d[p:e].decode()
+            p = e
+            f2l.append(one)
+        c, p = items_ahead(d, p)
+    f2 = tuple(f2l)
+    f3 = checked_bool(d[p])
+    p += 1
+    f4 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsBulkInquired(f0, f1, f2, f3, f4, f5), p
+
+
+_CERTIFICATEKIND = tuple(r.CertificateKind)
+_CERTIFICATEKIND_BYTES = {one: encode_long(n) for n, one in enumerate(_CERTIFICATEKIND)}
+
+
+def encode_vrs_certificate_requested(record: r.VrsCertificateRequested) -> bytes:
+    """The body of a VrsCertificateRequested."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10 = record
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            TEXTS[f2],
+            _CERTIFICATEKIND_BYTES[f3],
+            TRUE if f4 else FALSE,
+            TRUE if f5 else FALSE,
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+            TEXTS[f10],
+        )
+    )
+
+
+def decode_vrs_certificate_requested(d: bytes, p: int) -> tuple[r.VrsCertificateRequested, int]:
+    """A VrsCertificateRequested and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_CERTIFICATEKIND):
+        raise Malformed("CertificateKind has no such symbol")
+    f3 = _CERTIFICATEKIND[n >> 1]
+    f4 = checked_bool(d[p])
+    p += 1
+    f5 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f10 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsCertificateRequested(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10), p
+
+
+def encode_vrs_checkpoint_due(record: r.VrsCheckpointDue) -> bytes:
+    """The body of a VrsCheckpointDue."""
+    f0, f1 = record
+    return b"".join((TEXTS[f0], encode_long(f1)))
+
+
+def decode_vrs_checkpoint_due(d: bytes, p: int) -> tuple[r.VrsCheckpointDue, int]:
+    """A VrsCheckpointDue and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f1 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsCheckpointDue(f0, f1), p
+
+
+def encode_vrs_dose_expired(record: r.VrsDoseExpired) -> bytes:
+    """The body of a VrsDoseExpired."""
+    f0, f1, f2 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], encode_long(f2)))
+
+
+def decode_vrs_dose_expired(d: bytes, p: int) -> tuple[r.VrsDoseExpired, int]:
+    """A VrsDoseExpired and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f2 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsDoseExpired(f0, f1, f2), p
+
+
+def encode_vrs_dose_read(record: r.VrsDoseRead) -> bytes:
+    """The body of a VrsDoseRead."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11 = record
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            TEXTS[f2],
+            encode_long(f3),
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+            TEXTS[f10],
+            TEXTS[f11],
+        )
+    )
+
+
+def decode_vrs_dose_read(d: bytes, p: int) -> tuple[r.VrsDoseRead, int]:
+    """A VrsDoseRead and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f10 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f11 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsDoseRead(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11), p
+
+
+def encode_vrs_dose_taken(record: r.VrsDoseTaken) -> bytes:
+    """The body of a VrsDoseTaken."""
+    f0, f1, f2, f3, f4 = record
+    f4b = b"".join([encode_long(len(f4)), *[encode_field_error(one) for one in f4], END]) if f4 else END
+    return b"".join((TEXTS[f0], TEXTS[f1], TRUE if f2 else FALSE, TEXTS[f3], f4b))
+
+
+def decode_vrs_dose_taken(d: bytes, p: int) -> tuple[r.VrsDoseTaken, int]:
+    """A VrsDoseTaken and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    f2 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    f4l: list[r.FieldError] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            field_error, p = decode_field_error(d, p)
+            f4l.append(field_error)
+        c, p = items_ahead(d, p)
+    f4 = tuple(f4l)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsDoseTaken(f0, f1, f2, f3, f4), p
+
+
+def encode_vrs_eligible(record: r.VrsEligible) -> bytes:
+    """The body of a VrsEligible."""
+    f0, f1, f2, f3, f4, f5, f6, f7 = record
+    f2b = f2.encode()
+    return b"".join(
+        (encode_long(f0), TEXTS[f1], LENGTHS[len(f2b)], f2b, TEXTS[f3], TEXTS[f4], TEXTS[f5], TEXTS[f6], TEXTS[f7])
+    )
+
+
+def decode_vrs_eligible(d: bytes, p: int) -> tuple[r.VrsEligible, int]:
+    """A VrsEligible and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f0 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsEligible(f0, f1, f2, f3, f4, f5, f6, f7), p
+
+
+def encode_vrs_eligible_registered(record: r.VrsEligibleRegistered) -> bytes:
+    """The body of a VrsEligibleRegistered."""
+    f0, f1, f2, f3, f4 = record
+    f3b = b"".join([encode_long(len(f3)), *[encode_vrs_eligible(one) for one in f3], END]) if f3 else END
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2], f3b, TEXTS[f4]))
+
+
+def decode_vrs_eligible_registered(d: bytes, p: int) -> tuple[r.VrsEligibleRegistered, int]:
+    """A VrsEligibleRegistered and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    f3l: list[r.VrsEligible] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            vrs_eligible, p = decode_vrs_eligible(d, p)
+            f3l.append(vrs_eligible)
+        c, p = items_ahead(d, p)
+    f3 = tuple(f3l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsEligibleRegistered(f0, f1, f2, f3, f4), p
+
+
+_VRSFLAG = tuple(r.VrsFlag)
+_VRSFLAG_BYTES = {one: encode_long(n) for n, one in enumerate(_VRSFLAG)}
+
+
+def encode_vrs_flag_set(record: r.VrsFlagSet) -> bytes:
+    """The body of a VrsFlagSet."""
+    f0, f1, f2, f3, f4, f5 = record
+    f2b = f2.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, _VRSFLAG_BYTES[f3], TEXTS[f4], TEXTS[f5]))
+
+
+def decode_vrs_flag_set(d: bytes, p: int) -> tuple[r.VrsFlagSet, int]:
+    """A VrsFlagSet and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_VRSFLAG):
+        raise Malformed("VrsFlag has no such symbol")
+    f3 = _VRSFLAG[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsFlagSet(f0, f1, f2, f3, f4, f5), p
+
+
+def encode_vrs_inquired(record: r.VrsInquired) -> bytes:
+    """The body of a VrsInquired."""
+    f0, f1, f2, f3, f4, f5, f6 = record
+    return b"".join(
+        (TEXTS[f0], TEXTS[f1], TEXTS[f2], TEXTS[f3], TRUE if f4 else FALSE, TRUE if f5 else FALSE, TEXTS[f6])
+    )
+
+
+def decode_vrs_inquired(d: bytes, p: int) -> tuple[r.VrsInquired, int]:
+    """A VrsInquired and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    f4 = checked_bool(d[p])
+    p += 1
+    f5 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsInquired(f0, f1, f2, f3, f4, f5, f6), p
+
+
+_VRSOUTCOME = tuple(r.VrsOutcome)
+_VRSOUTCOME_BYTES = {one: encode_long(n) for n, one in enumerate(_VRSOUTCOME)}
+
+
+def encode_vrs_provision_recorded(record: r.VrsProvisionRecorded) -> bytes:
+    """The body of a VrsProvisionRecorded."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15 = record
+    f9b = b"".join([encode_long(len(f9)), *[TEXTS[one] for one in f9], END]) if f9 else END
+    return b"".join(
+        (
+            TEXTS[f0],
+            _PARTY_BYTES[f1],
+            TEXTS[f2],
+            TEXTS[f3],
+            TEXTS[f4],
+            encode_long(f5),
+            encode_long(f6),
+            TEXTS[f7],
+            _VRSOUTCOME_BYTES[f8],
+            f9b,
+            encode_long(f10),
+            TRUE if f11 else FALSE,
+            TRUE if f12 else FALSE,
+            TRUE if f13 else FALSE,
+            TEXTS[f14],
+            LENGTHS[len(f15)],
+            f15,
+        )
+    )
+
+
+def decode_vrs_provision_recorded(d: bytes, p: int) -> tuple[r.VrsProvisionRecorded, int]:
+    """A VrsProvisionRecorded and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_PARTY):
+        raise Malformed("Party has no such symbol")
+    f1 = _PARTY[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f5 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f6 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_VRSOUTCOME):
+        raise Malformed("VrsOutcome has no such symbol")
+    f8 = _VRSOUTCOME[n >> 1]
+    f9l: list[str] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            n = d[p]
+            p += 1
+            if n & 129:
+                n, p = longer(d, p, n)
+            e = p + (n >> 1)
+            one = d[p:e].decode()
+            p = e
+            f9l.append(one)
+        c, p = items_ahead(d, p)
+    f9 = tuple(f9l)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f10 = (n >> 1) ^ -(n & 1)
+    f11 = checked_bool(d[p])
+    p += 1
+    f12 = checked_bool(d[p])
+    p += 1
+    f13 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f14 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f15 = d[p:e]
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsProvisionRecorded(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15), p
+
+
+def encode_vrs_dose_record(record: r.VrsDoseRecord) -> bytes:
+    """The body of a VrsDoseRecord."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10 = record
+    return b"".join(
+        (
+            encode_long(f0),
+            TEXTS[f1],
+            TEXTS[f2],
+            encode_long(f3),
+            TEXTS[f4],
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+            TEXTS[f10],
+        )
+    )
+
+
+def decode_vrs_dose_record(d: bytes, p: int) -> tuple[r.VrsDoseRecord, int]:
+    """A VrsDoseRecord and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f0 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f4 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f10 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsDoseRecord(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10), p
+
+
+def encode_vrs_replied(record: r.VrsReplied) -> bytes:
+    """The body of a VrsReplied."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10 = record
+    f4b = b"".join([encode_long(len(f4)), *[encode_field_error(one) for one in f4], END]) if f4 else END
+    f6b = b"".join([encode_long(len(f6)), *[encode_vrs_dose_record(one) for one in f6], END]) if f6 else END
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            _VRSOUTCOME_BYTES[f2],
+            TEXTS[f3],
+            f4b,
+            encode_long(f5),
+            f6b,
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+            TEXTS[f10],
+        )
+    )
+
+
+def decode_vrs_replied(d: bytes, p: int) -> tuple[r.VrsReplied, int]:
+    """A VrsReplied and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    if n & 1 or n >> 1 >= len(_VRSOUTCOME):
+        raise Malformed("VrsOutcome has no such symbol")
+    f2 = _VRSOUTCOME[n >> 1]
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    f4l: list[r.FieldError] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            field_error, p = decode_field_error(d, p)
+            f4l.append(field_error)
+        c, p = items_ahead(d, p)
+    f4 = tuple(f4l)
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f5 = (n >> 1) ^ -(n & 1)
+    f6l: list[r.VrsDoseRecord] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            vrs_dose_record, p = decode_vrs_dose_record(d, p)
+            f6l.append(vrs_dose_record)
+        c, p = items_ahead(d, p)
+    f6 = tuple(f6l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f10 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.VrsReplied(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10), p
 
 
 CODERS = {
@@ -3373,7 +5224,16 @@ CODERS = {
     r.CodeStateChanged: (encode_code_state_changed, decode_code_state_changed),
     r.CopyBatchOpened: (encode_copy_batch_opened, decode_copy_batch_opened),
     r.CopyBatchReported: (encode_copy_batch_reported, decode_copy_batch_reported),
+    r.CopyErasureOrdered: (encode_copy_erasure_ordered, decode_copy_erasure_ordered),
     r.CopySubmitted: (encode_copy_submitted, decode_copy_submitted),
+    r.DataErased: (encode_data_erased, decode_data_erased),
+    r.ExchangeErasureOrdered: (encode_exchange_erasure_ordered, decode_exchange_erasure_ordered),
+    r.HealthItemEntered: (encode_health_item_entered, decode_health_item_entered),
+    r.HealthQueueAdvanced: (encode_health_queue_advanced, decode_health_queue_advanced),
+    r.HealthReported: (encode_health_reported, decode_health_reported),
+    r.HealthTargetEntered: (encode_health_target_entered, decode_health_target_entered),
+    r.HealthTransmissionOpened: (encode_health_transmission_opened, decode_health_transmission_opened),
+    r.HealthTransmissionSplit: (encode_health_transmission_split, decode_health_transmission_split),
     r.HoldConfirmed: (encode_hold_confirmed, decode_hold_confirmed),
     r.HoldDeadlinePassed: (encode_hold_deadline_passed, decode_hold_deadline_passed),
     r.HoldRefused: (encode_hold_refused, decode_hold_refused),
@@ -3393,7 +5253,11 @@ CODERS = {
     r.InquiryWithdrawn: (encode_inquiry_withdrawn, decode_inquiry_withdrawn),
     r.LinkageCodeIssued: (encode_linkage_code_issued, decode_linkage_code_issued),
     r.LinkageCodeRevoked: (encode_linkage_code_revoked, decode_linkage_code_revoked),
+    r.LinkageSuspensionChanged: (encode_linkage_suspension_changed, decode_linkage_suspension_changed),
+    r.LinkageSuspensionRequested: (encode_linkage_suspension_requested, decode_linkage_suspension_requested),
     r.MessagesBundled: (encode_messages_bundled, decode_messages_bundled),
+    r.OperatingStateNotified: (encode_operating_state_notified, decode_operating_state_notified),
+    r.OperationRecorded: (encode_operation_recorded, decode_operation_recorded),
     r.PermissionListDistributed: (encode_permission_list_distributed, decode_permission_list_distributed),
     r.Permit: (encode_permit, decode_permit),
     r.PermitDeadlinePassed: (encode_permit_deadline_passed, decode_permit_deadline_passed),
@@ -3403,8 +5267,24 @@ CODERS = {
     r.ProvidedInformation: (encode_provided_information, decode_provided_information),
     r.ProvisionAnswered: (encode_provision_answered, decode_provision_answered),
     r.ProvisionDetail: (encode_provision_detail, decode_provision_detail),
+    r.ProvisionErasureOrdered: (encode_provision_erasure_ordered, decode_provision_erasure_ordered),
     r.ProvisionHeld: (encode_provision_held, decode_provision_held),
     r.ProvisionRecorded: (encode_provision_recorded, decode_provision_recorded),
     r.ProvisionReported: (encode_provision_reported, decode_provision_reported),
+    r.RecordErasureOrdered: (encode_record_erasure_ordered, decode_record_erasure_ordered),
     r.RecordsSubmitted: (encode_records_submitted, decode_records_submitted),
+    r.SequenceMarkRequested: (encode_sequence_mark_requested, decode_sequence_mark_requested),
+    r.SequenceMarked: (encode_sequence_marked, decode_sequence_marked),
+    r.VrsBulkDue: (encode_vrs_bulk_due, decode_vrs_bulk_due),
+    r.VrsBulkInquired: (encode_vrs_bulk_inquired, decode_vrs_bulk_inquired),
+    r.VrsCertificateRequested: (encode_vrs_certificate_requested, decode_vrs_certificate_requested),
+    r.VrsCheckpointDue: (encode_vrs_checkpoint_due, decode_vrs_checkpoint_due),
+    r.VrsDoseExpired: (encode_vrs_dose_expired, decode_vrs_dose_expired),
+    r.VrsDoseRead: (encode_vrs_dose_read, decode_vrs_dose_read),
+    r.VrsDoseTaken: (encode_vrs_dose_taken, decode_vrs_dose_taken),
+    r.VrsEligibleRegistered: (encode_vrs_eligible_registered, decode_vrs_eligible_registered),
+    r.VrsFlagSet: (encode_vrs_flag_set, decode_vrs_flag_set),
+    r.VrsInquired: (encode_vrs_inquired, decode_vrs_inquired),
+    r.VrsProvisionRecorded: (encode_vrs_provision_recorded, decode_vrs_provision_recorded),
+    r.VrsReplied: (encode_vrs_replied, decode_vrs_replied),
 }

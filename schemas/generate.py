@@ -301,10 +301,12 @@ def decoding_of(name: str, kind: Any) -> list[str]:
         return [*number, *check, f"{name} = {table}[n >> 1]"]
     inner = kind["items"]
     if isinstance(inner, str):
-        read = [f"        {line}" for line in decoding_of("one", inner)]
+        one = "one"
+        read = [f"        {line}" for line in decoding_of(one, inner)]
         annotation = PRIMITIVES[inner]
     else:
-        read = [f"        one, p = decode_{snake(inner['name'])}(d, p)"]
+        one = snake(inner["name"])  # a message may hold lists of several records: each name has one type
+        read = [f"        {one}, p = decode_{one}(d, p)"]
         annotation = f"r.{inner['name']}"
     return [
         f"{name}l: list[{annotation}] = []",
@@ -312,7 +314,7 @@ def decoding_of(name: str, kind: Any) -> list[str]:
         "while c:",
         "    for _ in range(c):",
         *read,
-        f"        {name}l.append(one)",
+        f"        {name}l.append({one})",
         "    c, p = items_ahead(d, p)",
         f"{name} = tuple({name}l)",
     ]

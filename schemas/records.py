@@ -526,6 +526,41 @@ def _write_copy_batch_reported(record: CopyBatchReported) -> Mapping[str, Any]:
     return plain
 
 
+class CopyErasureOrdered(NamedTuple):
+    """An operator orders the content of one person's copies of one kind erased: versions that are known to have ended, or whose own expiry has passed.
+
+    Fields:
+        institution_code: Whose copies: 16 digits.
+        integrated_number: Whose person: 15 digits.
+        spi_name_code: Which kind: TM + 14 digits.
+        rule: Why: COPY_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    institution_code: str
+    integrated_number: str
+    spi_name_code: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_copy_erasure_ordered(plain: Mapping[str, Any]) -> CopyErasureOrdered:
+    return CopyErasureOrdered(
+        plain["institution_code"],
+        plain["integrated_number"],
+        plain["spi_name_code"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_copy_erasure_ordered(record: CopyErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class CopyCommand(StrEnum):
     """What a copy message asks for; wire value of the real system unknown (domain 7 row 12)."""
 
@@ -628,6 +663,292 @@ def _write_copy_submitted(record: CopySubmitted) -> Mapping[str, Any]:
     plain: dict[str, Any] = record._asdict()
     plain["items"] = [_write_item(one) for one in record.items]
     return plain
+
+
+class DataErased(NamedTuple):
+    """Certificate of an erasure (特定個人情報の消去), a leaf of the log whose records it names: existence and basis stay, detail and salt are gone.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        erased_at: Milliseconds since 1970 UTC.
+        as_of: The moment for which expiry was judged; milliseconds since 1970 UTC.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        operator_id: Who ordered it: up to 20 characters.
+        sequences: The records whose detail was erased: their places in the log.
+    """
+
+    institution_code: str
+    erased_at: int
+    as_of: int
+    rule: str
+    operator_id: str
+    sequences: tuple[int, ...]
+
+
+def _read_data_erased(plain: Mapping[str, Any]) -> DataErased:
+    return DataErased(
+        plain["institution_code"],
+        plain["erased_at"],
+        plain["as_of"],
+        plain["rule"],
+        plain["operator_id"],
+        tuple(plain["sequences"]),
+    )
+
+
+def _write_data_erased(record: DataErased) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class ExchangeErasureOrdered(NamedTuple):
+    """An operator orders what the inquirer's server keeps of an ended exchange erased.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        rule: Why: RESULT_EXPIRED (the answer alone), RECORD_EXPIRED or CORRECTED (person, code, operator too).
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    exchange_id: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_exchange_erasure_ordered(plain: Mapping[str, Any]) -> ExchangeErasureOrdered:
+    return ExchangeErasureOrdered(
+        plain["exchange_id"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_exchange_erasure_ordered(record: ExchangeErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HealthStage(StrEnum):
+    """How far a vaccination or health check has come."""
+
+    RECEIVED = "RECEIVED"
+    PERFORMED = "PERFORMED"
+    CANCELLED = "CANCELLED"
+
+
+_HEALTHSTAGE = {member.value: member for member in HealthStage}
+
+
+class HealthItemEntered(NamedTuple):
+    """地域健康支援システム: a vaccination or health check of a person was received, performed or withdrawn.
+
+    Fields:
+        institution_code: 16 digits.
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        business_person_number: 業務固有番号, 15 digits.
+        spi_name_code: TM + 14 digits.
+        record_key: Which of the person's records of the kind, up to 40 characters.
+        stage: What has happened.
+        event_date: The day it happened, YYYYMMDD.
+        items: Items of the layout; empty for a withdrawal.
+        operator_id: Who entered it.
+        auto_response_disabled: 自動応答不可フラグ of the copy.
+        transmission_id: The transmission it belongs to, or empty for a single change.
+    """
+
+    institution_code: str
+    record_identification_number: str
+    business_person_number: str
+    spi_name_code: str
+    record_key: str
+    stage: HealthStage
+    event_date: str
+    items: tuple[Item, ...]
+    operator_id: str
+    auto_response_disabled: bool = False
+    transmission_id: str = ""
+
+
+def _read_health_item_entered(plain: Mapping[str, Any]) -> HealthItemEntered:
+    return HealthItemEntered(
+        plain["institution_code"],
+        plain["record_identification_number"],
+        plain["business_person_number"],
+        plain["spi_name_code"],
+        plain["record_key"],
+        _HEALTHSTAGE[plain["stage"]],
+        plain["event_date"],
+        tuple([_read_item(one) for one in plain["items"]]),
+        plain["operator_id"],
+        plain["auto_response_disabled"],
+        plain["transmission_id"],
+    )
+
+
+def _write_health_item_entered(record: HealthItemEntered) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["items"] = [_write_item(one) for one in record.items]
+    return plain
+
+
+class HealthQueueAdvanced(NamedTuple):
+    """地域健康支援システム: rows have left the institution's queue, and more wait.
+
+    Fields:
+        institution_code: 16 digits.
+        first_sequence: The first row that still waits.
+    """
+
+    institution_code: str
+    first_sequence: int
+
+
+def _read_health_queue_advanced(plain: Mapping[str, Any]) -> HealthQueueAdvanced:
+    return HealthQueueAdvanced(
+        plain["institution_code"],
+        plain["first_sequence"],
+    )
+
+
+def _write_health_queue_advanced(record: HealthQueueAdvanced) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HealthReported(NamedTuple):
+    """地域健康支援システム: what became of an entry.
+
+    Fields:
+        institution_code: 16 digits.
+        record_identification_number: Which entry, or which transmission.
+        accepted: Whether it was taken in.
+        queued: Whether its sub-copy waits behind a transmission that does not leave.
+        errors: Reasons when it was not.
+    """
+
+    institution_code: str
+    record_identification_number: str
+    accepted: bool
+    queued: bool
+    errors: tuple[FieldError, ...]
+
+
+def _read_health_reported(plain: Mapping[str, Any]) -> HealthReported:
+    return HealthReported(
+        plain["institution_code"],
+        plain["record_identification_number"],
+        plain["accepted"],
+        plain["queued"],
+        tuple([_read_field_error(one) for one in plain["errors"]]),
+    )
+
+
+def _write_health_reported(record: HealthReported) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["errors"] = [_write_field_error(one) for one in record.errors]
+    return plain
+
+
+class HealthTargetEntered(NamedTuple):
+    """地域健康支援システム: one person under its care (assessment, system 2 function 1).
+
+    Fields:
+        institution_code: 16 digits.
+        record_identification_number: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        business_person_number: 業務固有番号, 15 digits.
+        integrated_number: 統合番号, 15 digits.
+        number_hash: Keyed hash of the individual number, 32 bytes, or empty: the number itself never comes here.
+        name: Name.
+        birth_date: YYYYMMDD.
+        sex: 1, 2 or 0 for not stated.
+        district: School district or the like, for totals.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    record_identification_number: str
+    business_person_number: str
+    integrated_number: str
+    number_hash: bytes
+    name: str
+    birth_date: str
+    sex: str
+    district: str
+    operator_id: str
+
+
+def _read_health_target_entered(plain: Mapping[str, Any]) -> HealthTargetEntered:
+    return HealthTargetEntered(
+        plain["institution_code"],
+        plain["record_identification_number"],
+        plain["business_person_number"],
+        plain["integrated_number"],
+        plain["number_hash"],
+        plain["name"],
+        plain["birth_date"],
+        plain["sex"],
+        plain["district"],
+        plain["operator_id"],
+    )
+
+
+def _write_health_target_entered(record: HealthTargetEntered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HealthTransmissionOpened(NamedTuple):
+    """地域健康支援システム: many changes are about to be entered that go out as one transmission of sub-copies.
+
+    Fields:
+        institution_code: 16 digits.
+        transmission_id: 1 to 30 characters chosen by the sender.
+        row_count: How many rows follow.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    transmission_id: str
+    row_count: int
+    operator_id: str
+
+
+def _read_health_transmission_opened(plain: Mapping[str, Any]) -> HealthTransmissionOpened:
+    return HealthTransmissionOpened(
+        plain["institution_code"],
+        plain["transmission_id"],
+        plain["row_count"],
+        plain["operator_id"],
+    )
+
+
+def _write_health_transmission_opened(record: HealthTransmissionOpened) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class HealthTransmissionSplit(NamedTuple):
+    """地域健康支援システム: a transmission over the limit is to go out in parts, and what waits behind it after it.
+
+    Fields:
+        institution_code: 16 digits.
+        transmission_id: Which.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    transmission_id: str
+    operator_id: str
+
+
+def _read_health_transmission_split(plain: Mapping[str, Any]) -> HealthTransmissionSplit:
+    return HealthTransmissionSplit(
+        plain["institution_code"],
+        plain["transmission_id"],
+        plain["operator_id"],
+    )
+
+
+def _write_health_transmission_split(record: HealthTransmissionSplit) -> Mapping[str, Any]:
+    return record._asdict()
 
 
 class HoldConfirmed(NamedTuple):
@@ -1391,6 +1712,67 @@ def _write_linkage_code_revoked(record: LinkageCodeRevoked) -> Mapping[str, Any]
     return record._asdict()
 
 
+class LinkageSuspensionChanged(NamedTuple):
+    """Whether linkage is stopped for a person, after a request.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+
+
+def _read_linkage_suspension_changed(plain: Mapping[str, Any]) -> LinkageSuspensionChanged:
+    return LinkageSuspensionChanged(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+    )
+
+
+def _write_linkage_suspension_changed(record: LinkageSuspensionChanged) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class LinkageSuspensionRequested(NamedTuple):
+    """The institution stops linkage for a person at its intermediate server, or lets it go on (domain 3(e)10).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Up to 40 characters.
+        integrated_number: 15 digits.
+        suspended: True stops, false lets go on.
+        reason: Up to 200 characters.
+    """
+
+    institution_code: str
+    request_id: str
+    integrated_number: str
+    suspended: bool
+    reason: str
+
+
+def _read_linkage_suspension_requested(plain: Mapping[str, Any]) -> LinkageSuspensionRequested:
+    return LinkageSuspensionRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["integrated_number"],
+        plain["suspended"],
+        plain["reason"],
+    )
+
+
+def _write_linkage_suspension_requested(record: LinkageSuspensionRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class BundledMessage(NamedTuple):
     """One message with what its own headers would have said.
 
@@ -1437,6 +1819,98 @@ def _write_messages_bundled(record: MessagesBundled) -> Mapping[str, Any]:
     plain: dict[str, Any] = record._asdict()
     plain["entries"] = [_write_bundled_message(one) for one in record.entries]
     return plain
+
+
+class OperatingState(StrEnum):
+    """The simulator's own states (domain 3(f)4)."""
+
+    STARTING = "STARTING"
+    ONLINE = "ONLINE"
+    BATCH_ONLY = "BATCH_ONLY"
+    MAINTENANCE = "MAINTENANCE"
+    DOWN = "DOWN"
+
+
+_OPERATINGSTATE = {member.value: member for member in OperatingState}
+
+
+class OperatingStateNotified(NamedTuple):
+    """What the institution's intermediate server is doing, told to the institution's own systems (稼働状態の通知).
+
+    Fields:
+        institution_code: 16 digits.
+        state: What counts now, the hours included.
+        declared: What was declared by hand, by the same names.
+        next_change_at: When the hours change it next, milliseconds since 1970 UTC; 0 when they do not.
+        notified_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    state: OperatingState
+    declared: str
+    next_change_at: int
+    notified_at: int
+
+
+def _read_operating_state_notified(plain: Mapping[str, Any]) -> OperatingStateNotified:
+    return OperatingStateNotified(
+        plain["institution_code"],
+        _OPERATINGSTATE[plain["state"]],
+        plain["declared"],
+        plain["next_change_at"],
+        plain["notified_at"],
+    )
+
+
+def _write_operating_state_notified(record: OperatingStateNotified) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class OperationRecorded(NamedTuple):
+    """What one member of staff did, looked at or was refused (中間サーバー function 9): a leaf of the institution's log of records.
+
+    Fields:
+        lane: 0 to 7: which logs; a log keeps its lane.
+        operation_id: 32 hex digits, its own.
+        institution_code: Whose log: 16 digits.
+        account_id: Who, up to 20 characters; what was typed when there is no such account is not kept.
+        session_id: In which session: 32 hex digits, or empty.
+        operation: What, by its name in broker.rules.staff.
+        subject: About what: an exchange, an account, an integrated number and kind, or empty.
+        allowed: Whether it was allowed.
+        rule: Rule that refused, or empty.
+        operated_at: Milliseconds since 1970 UTC.
+    """
+
+    lane: str
+    operation_id: str
+    institution_code: str
+    account_id: str
+    session_id: str
+    operation: str
+    subject: str
+    allowed: bool
+    rule: str
+    operated_at: int
+
+
+def _read_operation_recorded(plain: Mapping[str, Any]) -> OperationRecorded:
+    return OperationRecorded(
+        plain["lane"],
+        plain["operation_id"],
+        plain["institution_code"],
+        plain["account_id"],
+        plain["session_id"],
+        plain["operation"],
+        plain["subject"],
+        plain["allowed"],
+        plain["rule"],
+        plain["operated_at"],
+    )
+
+
+def _write_operation_recorded(record: OperationRecorded) -> Mapping[str, Any]:
+    return record._asdict()
 
 
 class PermissionListDistributed(NamedTuple):
@@ -1826,6 +2300,35 @@ def _write_provision_detail(record: ProvisionDetail) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class ProvisionErasureOrdered(NamedTuple):
+    """An operator orders what the provider's server keeps of a closed provision erased.
+
+    Fields:
+        exchange_id: inquirer_institution_code + '-' + transaction_serial_number.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    exchange_id: str
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_provision_erasure_ordered(plain: Mapping[str, Any]) -> ProvisionErasureOrdered:
+    return ProvisionErasureOrdered(
+        plain["exchange_id"],
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_provision_erasure_ordered(record: ProvisionErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class ProvisionHeld(NamedTuple):
     """The provider's staff must look first (assessment III-6 risk 2(3)).
 
@@ -1999,6 +2502,41 @@ def _write_provision_reported(record: ProvisionReported) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class RecordErasureOrdered(NamedTuple):
+    """An operator orders the details of some records of one log erased.
+
+    Fields:
+        lane: 0 to 7: which logs.
+        institution_code: Whose log: 16 digits.
+        sequences: Places in the log, 200 at most.
+        rule: Why: RECORD_EXPIRED or CORRECTED.
+        as_of: The moment for which expiry is judged; milliseconds since 1970 UTC.
+        operator_id: Up to 20 characters.
+    """
+
+    lane: str
+    institution_code: str
+    sequences: tuple[int, ...]
+    rule: str
+    as_of: int
+    operator_id: str
+
+
+def _read_record_erasure_ordered(plain: Mapping[str, Any]) -> RecordErasureOrdered:
+    return RecordErasureOrdered(
+        plain["lane"],
+        plain["institution_code"],
+        tuple(plain["sequences"]),
+        plain["rule"],
+        plain["as_of"],
+        plain["operator_id"],
+    )
+
+
+def _write_record_erasure_ordered(record: RecordErasureOrdered) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class RecordEntry(NamedTuple):
     """One record with what its place in the log needs.
 
@@ -2059,6 +2597,654 @@ def _write_records_submitted(record: RecordsSubmitted) -> Mapping[str, Any]:
     return plain
 
 
+class SequenceMarkRequested(NamedTuple):
+    """An auditor wants a mark after the last record of a pair.
+
+    Fields:
+        lane: 0 to 7: which logs.
+        institution_code: Whose log: 16 digits.
+        counterpart: With whom, as in RecordEntry.
+    """
+
+    lane: str
+    institution_code: str
+    counterpart: str
+
+
+def _read_sequence_mark_requested(plain: Mapping[str, Any]) -> SequenceMarkRequested:
+    return SequenceMarkRequested(
+        plain["lane"],
+        plain["institution_code"],
+        plain["counterpart"],
+    )
+
+
+def _write_sequence_mark_requested(record: SequenceMarkRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class SequenceMarked(NamedTuple):
+    """A mark in the sequence of a pair of institutions, a leaf of the log: it takes the next number, so that one can prove what came before it.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        counterpart: With whom, as in RecordEntry.
+        marked_at: Milliseconds since 1970 UTC.
+    """
+
+    institution_code: str
+    counterpart: str
+    marked_at: int
+
+
+def _read_sequence_marked(plain: Mapping[str, Any]) -> SequenceMarked:
+    return SequenceMarked(
+        plain["institution_code"],
+        plain["counterpart"],
+        plain["marked_at"],
+    )
+
+
+def _write_sequence_marked(record: SequenceMarked) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsBulkDue(NamedTuple):
+    """VRS: a night's bulk inquiry is to be carried out.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Which.
+    """
+
+    institution_code: str
+    request_id: str
+
+
+def _read_vrs_bulk_due(plain: Mapping[str, Any]) -> VrsBulkDue:
+    return VrsBulkDue(
+        plain["institution_code"],
+        plain["request_id"],
+    )
+
+
+def _write_vrs_bulk_due(record: VrsBulkDue) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsBulkInquired(NamedTuple):
+    """VRS 夜間一括: many numbers are looked for in every municipality during the night.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        individual_numbers: 12 digits each, 1 to 500.
+        consent_obtained: The person's consent is on paper (assessment III-2 (1)).
+        identity_checked: Identity documents were seen (Number Act Article 16).
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    request_id: str
+    individual_numbers: tuple[str, ...]
+    consent_obtained: bool
+    identity_checked: bool
+    operator_id: str
+
+
+def _read_vrs_bulk_inquired(plain: Mapping[str, Any]) -> VrsBulkInquired:
+    return VrsBulkInquired(
+        plain["institution_code"],
+        plain["request_id"],
+        tuple(plain["individual_numbers"]),
+        plain["consent_obtained"],
+        plain["identity_checked"],
+        plain["operator_id"],
+    )
+
+
+def _write_vrs_bulk_inquired(record: VrsBulkInquired) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class CertificateKind(StrEnum):
+    """For use at home or abroad."""
+
+    DOMESTIC = "DOMESTIC"
+    OVERSEAS = "OVERSEAS"
+
+
+_CERTIFICATEKIND = {member.value: member for member in CertificateKind}
+
+
+class VrsCertificateRequested(NamedTuple):
+    """VRS: a person has applied for a vaccination certificate (assessment, system 1 function 5).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        individual_number: 12 digits of the synthetic range; travels on this topic only.
+        certificate_kind: Which.
+        application_received: There is an application of the person.
+        identity_checked: Identity documents were seen (Number Act Article 16).
+        operator_id: Who entered it.
+        passport_number: 旅券番号; overseas only.
+        roman_name: ローマ字氏名; overseas only.
+        nationality: 国籍, 3 letters; overseas only.
+        other_names: 旧姓・別姓・別名.
+    """
+
+    institution_code: str
+    request_id: str
+    individual_number: str
+    certificate_kind: CertificateKind
+    application_received: bool
+    identity_checked: bool
+    operator_id: str
+    passport_number: str = ""
+    roman_name: str = ""
+    nationality: str = ""
+    other_names: str = ""
+
+
+def _read_vrs_certificate_requested(plain: Mapping[str, Any]) -> VrsCertificateRequested:
+    return VrsCertificateRequested(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["individual_number"],
+        _CERTIFICATEKIND[plain["certificate_kind"]],
+        plain["application_received"],
+        plain["identity_checked"],
+        plain["operator_id"],
+        plain["passport_number"],
+        plain["roman_name"],
+        plain["nationality"],
+        plain["other_names"],
+    )
+
+
+def _write_vrs_certificate_requested(record: VrsCertificateRequested) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsCheckpointDue(NamedTuple):
+    """VRS: a municipality's log of provisions has grown and wants a signed checkpoint.
+
+    Fields:
+        institution_code: 16 digits.
+        size: Size of the log when the timer looked.
+    """
+
+    institution_code: str
+    size: int
+
+
+def _read_vrs_checkpoint_due(plain: Mapping[str, Any]) -> VrsCheckpointDue:
+    return VrsCheckpointDue(
+        plain["institution_code"],
+        plain["size"],
+    )
+
+
+def _write_vrs_checkpoint_due(record: VrsCheckpointDue) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsDoseExpired(NamedTuple):
+    """VRS: a dose was given five years ago and is to be erased.
+
+    Fields:
+        institution_code: 16 digits.
+        voucher_number: 10 digits.
+        dose_number: 接種回.
+    """
+
+    institution_code: str
+    voucher_number: str
+    dose_number: int
+
+
+def _read_vrs_dose_expired(plain: Mapping[str, Any]) -> VrsDoseExpired:
+    return VrsDoseExpired(
+        plain["institution_code"],
+        plain["voucher_number"],
+        plain["dose_number"],
+    )
+
+
+def _write_vrs_dose_expired(record: VrsDoseExpired) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsDoseRead(NamedTuple):
+    """VRS: a tablet at a venue has read a voucher's line; it has no way to an individual number (assessment III-3 risk 1).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        ocr_line: 18 digits: ticket type 1, dose 1, local government code 6, voucher number 10.
+        dose_number: 接種回; an open number, the line has room for one digit only.
+        dose_date: 接種日, YYYYMMDD.
+        maker: ワクチンメーカー.
+        lot_number: ロット番号.
+        vaccine_type: ワクチン種類.
+        product_name: 製品名.
+        venue: Venue.
+        doctor: Doctor.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    request_id: str
+    ocr_line: str
+    dose_number: int
+    dose_date: str
+    maker: str
+    lot_number: str
+    vaccine_type: str
+    product_name: str
+    venue: str
+    doctor: str
+    operator_id: str
+
+
+def _read_vrs_dose_read(plain: Mapping[str, Any]) -> VrsDoseRead:
+    return VrsDoseRead(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["ocr_line"],
+        plain["dose_number"],
+        plain["dose_date"],
+        plain["maker"],
+        plain["lot_number"],
+        plain["vaccine_type"],
+        plain["product_name"],
+        plain["venue"],
+        plain["doctor"],
+        plain["operator_id"],
+    )
+
+
+def _write_vrs_dose_read(record: VrsDoseRead) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsDoseTaken(NamedTuple):
+    """VRS: what became of a dose that a tablet read.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Which.
+        accepted: Whether it is registered.
+        vaccination_status: DONE or NOT_DONE.
+        errors: Reasons when it is not.
+    """
+
+    institution_code: str
+    request_id: str
+    accepted: bool
+    vaccination_status: str
+    errors: tuple[FieldError, ...]
+
+
+def _read_vrs_dose_taken(plain: Mapping[str, Any]) -> VrsDoseTaken:
+    return VrsDoseTaken(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["accepted"],
+        plain["vaccination_status"],
+        tuple([_read_field_error(one) for one in plain["errors"]]),
+    )
+
+
+def _write_vrs_dose_taken(record: VrsDoseTaken) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["errors"] = [_write_field_error(one) for one in record.errors]
+    return plain
+
+
+class VrsEligible(NamedTuple):
+    """One line of the CSV.
+
+    Fields:
+        row_number: 1-based line.
+        individual_number: 12 digits of the synthetic range.
+        business_person_number: 業務固有番号, 15 digits.
+        ticket_type: 券種, 1 digit.
+        voucher_number: 接種券番号, 10 digits.
+        name: Name.
+        birth_date: YYYYMMDD.
+        sex: 1, 2 or 0.
+    """
+
+    row_number: int
+    individual_number: str
+    business_person_number: str
+    ticket_type: str
+    voucher_number: str
+    name: str
+    birth_date: str
+    sex: str
+
+
+def _read_vrs_eligible(plain: Mapping[str, Any]) -> VrsEligible:
+    return VrsEligible(
+        plain["row_number"],
+        plain["individual_number"],
+        plain["business_person_number"],
+        plain["ticket_type"],
+        plain["voucher_number"],
+        plain["name"],
+        plain["birth_date"],
+        plain["sex"],
+    )
+
+
+def _write_vrs_eligible(record: VrsEligible) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsEligibleRegistered(NamedTuple):
+    """VRS: eligible people and the vouchers issued to them (assessment, system 1 function 1).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        local_government_code: 地方公共団体コード, 6 digits.
+        rows: Lines, 1 to 500.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    request_id: str
+    local_government_code: str
+    rows: tuple[VrsEligible, ...]
+    operator_id: str
+
+
+def _read_vrs_eligible_registered(plain: Mapping[str, Any]) -> VrsEligibleRegistered:
+    return VrsEligibleRegistered(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["local_government_code"],
+        tuple([_read_vrs_eligible(one) for one in plain["rows"]]),
+        plain["operator_id"],
+    )
+
+
+def _write_vrs_eligible_registered(record: VrsEligibleRegistered) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["rows"] = [_write_vrs_eligible(one) for one in record.rows]
+    return plain
+
+
+class VrsFlag(StrEnum):
+    """転出・死亡等フラグ."""
+
+    NONE = "NONE"
+    MOVED_OUT = "MOVED_OUT"
+    DEAD = "DEAD"
+
+
+_VRSFLAG = {member.value: member for member in VrsFlag}
+
+
+class VrsFlagSet(NamedTuple):
+    """VRS: a person has moved out or died (assessment, system 1 function 3).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        business_person_number: 業務固有番号, 15 digits.
+        flag: Which; NONE takes it back.
+        flag_date: From when, YYYYMMDD.
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    request_id: str
+    business_person_number: str
+    flag: VrsFlag
+    flag_date: str
+    operator_id: str
+
+
+def _read_vrs_flag_set(plain: Mapping[str, Any]) -> VrsFlagSet:
+    return VrsFlagSet(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["business_person_number"],
+        _VRSFLAG[plain["flag"]],
+        plain["flag_date"],
+        plain["operator_id"],
+    )
+
+
+def _write_vrs_flag_set(record: VrsFlagSet) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsInquired(NamedTuple):
+    """VRS: an incoming resident's doses are asked of the previous municipality (Number Act Article 19(16)).
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: 1 to 40 characters chosen by the sender; a repeat with other content is an error.
+        individual_number: 12 digits of the synthetic range; travels on this topic only.
+        local_government_code: The previous municipality, 6 digits.
+        consent_obtained: The person's consent is on paper (assessment III-2 (1)).
+        identity_checked: Identity documents were seen (Number Act Article 16).
+        operator_id: Who entered it.
+    """
+
+    institution_code: str
+    request_id: str
+    individual_number: str
+    local_government_code: str
+    consent_obtained: bool
+    identity_checked: bool
+    operator_id: str
+
+
+def _read_vrs_inquired(plain: Mapping[str, Any]) -> VrsInquired:
+    return VrsInquired(
+        plain["institution_code"],
+        plain["request_id"],
+        plain["individual_number"],
+        plain["local_government_code"],
+        plain["consent_obtained"],
+        plain["identity_checked"],
+        plain["operator_id"],
+    )
+
+
+def _write_vrs_inquired(record: VrsInquired) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsOutcome(StrEnum):
+    """How a request to VRS ended."""
+
+    ACCEPTED = "ACCEPTED"
+    PARTIAL = "PARTIAL"
+    REFUSED = "REFUSED"
+    NO_MATCH = "NO_MATCH"
+    FOUND = "FOUND"
+    WAITING = "WAITING"
+    ISSUED = "ISSUED"
+
+
+_VRSOUTCOME = {member.value: member for member in VrsOutcome}
+
+
+class VrsProvisionRecorded(NamedTuple):
+    """VRS: one municipality's record of one provision outside NWS, never with a value (assessment III-5). Kept as the body of a leaf.
+
+    Fields:
+        institution_code: Whose log: 16 digits.
+        party: As what.
+        request_id: Which inquiry of the inquirer.
+        inquirer_institution_code: Who asked.
+        provider_institution_code: Who was asked, or a city that did not match.
+        requested_at: Milliseconds since 1970 UTC.
+        provided_at: 0 when nothing was.
+        basis: Legal basis.
+        outcome: How it ended.
+        items: Names of the items that left.
+        doses: How many doses left.
+        consent_obtained: The person's consent is on paper (assessment III-2 (1)).
+        identity_checked: Identity documents were seen (Number Act Article 16).
+        is_bulk: Asked of all municipalities in the night.
+        operator_id: Who asked.
+        answer_digest: Keyed digest of what left; empty when nothing did.
+    """
+
+    institution_code: str
+    party: Party
+    request_id: str
+    inquirer_institution_code: str
+    provider_institution_code: str
+    requested_at: int
+    provided_at: int
+    basis: str
+    outcome: VrsOutcome
+    items: tuple[str, ...]
+    doses: int
+    consent_obtained: bool
+    identity_checked: bool
+    is_bulk: bool
+    operator_id: str
+    answer_digest: bytes
+
+
+def _read_vrs_provision_recorded(plain: Mapping[str, Any]) -> VrsProvisionRecorded:
+    return VrsProvisionRecorded(
+        plain["institution_code"],
+        _PARTY[plain["party"]],
+        plain["request_id"],
+        plain["inquirer_institution_code"],
+        plain["provider_institution_code"],
+        plain["requested_at"],
+        plain["provided_at"],
+        plain["basis"],
+        _VRSOUTCOME[plain["outcome"]],
+        tuple(plain["items"]),
+        plain["doses"],
+        plain["consent_obtained"],
+        plain["identity_checked"],
+        plain["is_bulk"],
+        plain["operator_id"],
+        plain["answer_digest"],
+    )
+
+
+def _write_vrs_provision_recorded(record: VrsProvisionRecorded) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsDoseRecord(NamedTuple):
+    """One dose as it is provided.
+
+    Fields:
+        row_number: Which number of a bulk inquiry, 1-based; 0 otherwise.
+        local_government_code: Where it was given, 6 digits.
+        voucher_number: 10 digits.
+        dose_number: 接種回.
+        dose_date: YYYYMMDD.
+        maker: Maker.
+        lot_number: Lot.
+        vaccine_type: Vaccine type.
+        product_name: Product.
+        venue: Venue.
+        doctor: Doctor.
+    """
+
+    row_number: int
+    local_government_code: str
+    voucher_number: str
+    dose_number: int
+    dose_date: str
+    maker: str
+    lot_number: str
+    vaccine_type: str
+    product_name: str
+    venue: str
+    doctor: str
+
+
+def _read_vrs_dose_record(plain: Mapping[str, Any]) -> VrsDoseRecord:
+    return VrsDoseRecord(
+        plain["row_number"],
+        plain["local_government_code"],
+        plain["voucher_number"],
+        plain["dose_number"],
+        plain["dose_date"],
+        plain["maker"],
+        plain["lot_number"],
+        plain["vaccine_type"],
+        plain["product_name"],
+        plain["venue"],
+        plain["doctor"],
+    )
+
+
+def _write_vrs_dose_record(record: VrsDoseRecord) -> Mapping[str, Any]:
+    return record._asdict()
+
+
+class VrsReplied(NamedTuple):
+    """VRS: the answer to a municipality; it never holds an individual number.
+
+    Fields:
+        institution_code: 16 digits.
+        request_id: Which.
+        outcome: How it ended.
+        rule: The rule that refused, or empty.
+        errors: Reasons, a row of a CSV by rows[n].
+        accepted_rows: Rows of a CSV that were taken in.
+        doses: Doses provided.
+        basis: Legal basis of the provision, or empty.
+        certificate_id: 証明書ID, or empty.
+        issued_on: 証明書発行年月日, YYYYMMDD or empty.
+        payload: SMART Health Card, shc:/ and digits, or empty.
+    """
+
+    institution_code: str
+    request_id: str
+    outcome: VrsOutcome
+    rule: str
+    errors: tuple[FieldError, ...]
+    accepted_rows: int
+    doses: tuple[VrsDoseRecord, ...]
+    basis: str
+    certificate_id: str = ""
+    issued_on: str = ""
+    payload: str = ""
+
+
+def _read_vrs_replied(plain: Mapping[str, Any]) -> VrsReplied:
+    return VrsReplied(
+        plain["institution_code"],
+        plain["request_id"],
+        _VRSOUTCOME[plain["outcome"]],
+        plain["rule"],
+        tuple([_read_field_error(one) for one in plain["errors"]]),
+        plain["accepted_rows"],
+        tuple([_read_vrs_dose_record(one) for one in plain["doses"]]),
+        plain["basis"],
+        plain["certificate_id"],
+        plain["issued_on"],
+        plain["payload"],
+    )
+
+
+def _write_vrs_replied(record: VrsReplied) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["errors"] = [_write_field_error(one) for one in record.errors]
+    plain["doses"] = [_write_vrs_dose_record(one) for one in record.doses]
+    return plain
+
+
 Message = (
     AcquisitionDeadlinePassed
     | AcquisitionNumberAssigned
@@ -2075,7 +3261,16 @@ Message = (
     | CodeStateChanged
     | CopyBatchOpened
     | CopyBatchReported
+    | CopyErasureOrdered
     | CopySubmitted
+    | DataErased
+    | ExchangeErasureOrdered
+    | HealthItemEntered
+    | HealthQueueAdvanced
+    | HealthReported
+    | HealthTargetEntered
+    | HealthTransmissionOpened
+    | HealthTransmissionSplit
     | HoldConfirmed
     | HoldDeadlinePassed
     | HoldRefused
@@ -2095,7 +3290,11 @@ Message = (
     | InquiryWithdrawn
     | LinkageCodeIssued
     | LinkageCodeRevoked
+    | LinkageSuspensionChanged
+    | LinkageSuspensionRequested
     | MessagesBundled
+    | OperatingStateNotified
+    | OperationRecorded
     | PermissionListDistributed
     | Permit
     | PermitDeadlinePassed
@@ -2105,10 +3304,26 @@ Message = (
     | ProvidedInformation
     | ProvisionAnswered
     | ProvisionDetail
+    | ProvisionErasureOrdered
     | ProvisionHeld
     | ProvisionRecorded
     | ProvisionReported
+    | RecordErasureOrdered
     | RecordsSubmitted
+    | SequenceMarkRequested
+    | SequenceMarked
+    | VrsBulkDue
+    | VrsBulkInquired
+    | VrsCertificateRequested
+    | VrsCheckpointDue
+    | VrsDoseExpired
+    | VrsDoseRead
+    | VrsDoseTaken
+    | VrsEligibleRegistered
+    | VrsFlagSet
+    | VrsInquired
+    | VrsProvisionRecorded
+    | VrsReplied
 )
 
 MESSAGES: tuple[type[Any], ...] = (
@@ -2127,7 +3342,16 @@ MESSAGES: tuple[type[Any], ...] = (
     CodeStateChanged,
     CopyBatchOpened,
     CopyBatchReported,
+    CopyErasureOrdered,
     CopySubmitted,
+    DataErased,
+    ExchangeErasureOrdered,
+    HealthItemEntered,
+    HealthQueueAdvanced,
+    HealthReported,
+    HealthTargetEntered,
+    HealthTransmissionOpened,
+    HealthTransmissionSplit,
     HoldConfirmed,
     HoldDeadlinePassed,
     HoldRefused,
@@ -2147,7 +3371,11 @@ MESSAGES: tuple[type[Any], ...] = (
     InquiryWithdrawn,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    LinkageSuspensionChanged,
+    LinkageSuspensionRequested,
     MessagesBundled,
+    OperatingStateNotified,
+    OperationRecorded,
     PermissionListDistributed,
     Permit,
     PermitDeadlinePassed,
@@ -2157,10 +3385,26 @@ MESSAGES: tuple[type[Any], ...] = (
     ProvidedInformation,
     ProvisionAnswered,
     ProvisionDetail,
+    ProvisionErasureOrdered,
     ProvisionHeld,
     ProvisionRecorded,
     ProvisionReported,
+    RecordErasureOrdered,
     RecordsSubmitted,
+    SequenceMarkRequested,
+    SequenceMarked,
+    VrsBulkDue,
+    VrsBulkInquired,
+    VrsCertificateRequested,
+    VrsCheckpointDue,
+    VrsDoseExpired,
+    VrsDoseRead,
+    VrsDoseTaken,
+    VrsEligibleRegistered,
+    VrsFlagSet,
+    VrsInquired,
+    VrsProvisionRecorded,
+    VrsReplied,
 )
 # class, from plain, to plain, topic, key
 CODERS: tuple[Any, ...] = (
@@ -2258,11 +3502,68 @@ CODERS: tuple[Any, ...] = (
         "batch_id",
     ),
     (
+        CopyErasureOrdered,
+        _read_copy_erasure_ordered,
+        _write_copy_erasure_ordered,
+        "operations.copy_erasure_ordered",
+        "integrated_number",
+    ),
+    (
         CopySubmitted,
         _read_copy_submitted,
         _write_copy_submitted,
         "institution.{institution_code}.copies",
         "integrated_number",
+    ),
+    (DataErased, _read_data_erased, _write_data_erased, "", ""),
+    (
+        ExchangeErasureOrdered,
+        _read_exchange_erasure_ordered,
+        _write_exchange_erasure_ordered,
+        "operations.exchange_erasure_ordered",
+        "exchange_id",
+    ),
+    (
+        HealthItemEntered,
+        _read_health_item_entered,
+        _write_health_item_entered,
+        "health.{institution_code}.entries",
+        "business_person_number",
+    ),
+    (
+        HealthQueueAdvanced,
+        _read_health_queue_advanced,
+        _write_health_queue_advanced,
+        "health_support.queue_advanced",
+        "institution_code",
+    ),
+    (
+        HealthReported,
+        _read_health_reported,
+        _write_health_reported,
+        "health.{institution_code}.replies",
+        "record_identification_number",
+    ),
+    (
+        HealthTargetEntered,
+        _read_health_target_entered,
+        _write_health_target_entered,
+        "health.{institution_code}.entries",
+        "business_person_number",
+    ),
+    (
+        HealthTransmissionOpened,
+        _read_health_transmission_opened,
+        _write_health_transmission_opened,
+        "health.{institution_code}.entries",
+        "transmission_id",
+    ),
+    (
+        HealthTransmissionSplit,
+        _read_health_transmission_split,
+        _write_health_transmission_split,
+        "health.{institution_code}.entries",
+        "transmission_id",
     ),
     (HoldConfirmed, _read_hold_confirmed, _write_hold_confirmed, "operations.hold_confirmed", "exchange_id"),
     (
@@ -2355,7 +3656,29 @@ CODERS: tuple[Any, ...] = (
         "code_management.linkage_code_revoked",
         "linkage_code",
     ),
+    (
+        LinkageSuspensionChanged,
+        _read_linkage_suspension_changed,
+        _write_linkage_suspension_changed,
+        "institution.{institution_code}.replies",
+        "integrated_number",
+    ),
+    (
+        LinkageSuspensionRequested,
+        _read_linkage_suspension_requested,
+        _write_linkage_suspension_requested,
+        "institution.{institution_code}.codes",
+        "integrated_number",
+    ),
     (MessagesBundled, _read_messages_bundled, _write_messages_bundled, "", ""),
+    (
+        OperatingStateNotified,
+        _read_operating_state_notified,
+        _write_operating_state_notified,
+        "institution.{institution_code}.replies",
+        "institution_code",
+    ),
+    (OperationRecorded, _read_operation_recorded, _write_operation_recorded, "operations.operation_recorded", "lane"),
     (
         PermissionListDistributed,
         _read_permission_list_distributed,
@@ -2383,6 +3706,13 @@ CODERS: tuple[Any, ...] = (
         "exchange_id",
     ),
     (ProvisionDetail, _read_provision_detail, _write_provision_detail, "", ""),
+    (
+        ProvisionErasureOrdered,
+        _read_provision_erasure_ordered,
+        _write_provision_erasure_ordered,
+        "operations.provision_erasure_ordered",
+        "exchange_id",
+    ),
     (ProvisionHeld, _read_provision_held, _write_provision_held, "provision.provision_held", "exchange_id"),
     (ProvisionRecorded, _read_provision_recorded, _write_provision_recorded, "", ""),
     (
@@ -2392,5 +3722,56 @@ CODERS: tuple[Any, ...] = (
         "provision.provision_reported",
         "exchange_id",
     ),
+    (
+        RecordErasureOrdered,
+        _read_record_erasure_ordered,
+        _write_record_erasure_ordered,
+        "operations.record_erasure_ordered",
+        "lane",
+    ),
     (RecordsSubmitted, _read_records_submitted, _write_records_submitted, "records.records_submitted", "lane"),
+    (
+        SequenceMarkRequested,
+        _read_sequence_mark_requested,
+        _write_sequence_mark_requested,
+        "operations.sequence_mark_requested",
+        "lane",
+    ),
+    (SequenceMarked, _read_sequence_marked, _write_sequence_marked, "", ""),
+    (VrsBulkDue, _read_vrs_bulk_due, _write_vrs_bulk_due, "timers.vrs_bulk_due", "institution_code"),
+    (
+        VrsBulkInquired,
+        _read_vrs_bulk_inquired,
+        _write_vrs_bulk_inquired,
+        "vrs.{institution_code}.requests",
+        "request_id",
+    ),
+    (
+        VrsCertificateRequested,
+        _read_vrs_certificate_requested,
+        _write_vrs_certificate_requested,
+        "vrs.{institution_code}.requests",
+        "request_id",
+    ),
+    (
+        VrsCheckpointDue,
+        _read_vrs_checkpoint_due,
+        _write_vrs_checkpoint_due,
+        "timers.vrs_checkpoint_due",
+        "institution_code",
+    ),
+    (VrsDoseExpired, _read_vrs_dose_expired, _write_vrs_dose_expired, "timers.vrs_dose_expired", "institution_code"),
+    (VrsDoseRead, _read_vrs_dose_read, _write_vrs_dose_read, "tablet.{institution_code}.doses", "request_id"),
+    (VrsDoseTaken, _read_vrs_dose_taken, _write_vrs_dose_taken, "tablet.{institution_code}.replies", "request_id"),
+    (
+        VrsEligibleRegistered,
+        _read_vrs_eligible_registered,
+        _write_vrs_eligible_registered,
+        "vrs.{institution_code}.requests",
+        "request_id",
+    ),
+    (VrsFlagSet, _read_vrs_flag_set, _write_vrs_flag_set, "vrs.{institution_code}.requests", "request_id"),
+    (VrsInquired, _read_vrs_inquired, _write_vrs_inquired, "vrs.{institution_code}.requests", "request_id"),
+    (VrsProvisionRecorded, _read_vrs_provision_recorded, _write_vrs_provision_recorded, "", ""),
+    (VrsReplied, _read_vrs_replied, _write_vrs_replied, "vrs.{institution_code}.replies", "request_id"),
 )

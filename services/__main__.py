@@ -13,15 +13,23 @@ from services.cli import (
     bench,
     copy_load,
     demo,
+    erase,
+    health,
     holds,
+    hub,
     inquiries,
+    keys,
     lists,
     machine,
+    management,
+    portal,
     records,
     schemas,
+    staff,
     system,
     terminal,
     topics,
+    vrs,
     witness,
     world,
 )
@@ -44,8 +52,20 @@ app.add_typer(inquiries.copies, name="copy")
 inquiries.copies.command("load", epilog=copy_load.EXAMPLE)(copy_load.load)
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
+app.add_typer(hub.app, name="hub")
 app.add_typer(records.app, name="records")
+app.command("login", epilog=example("chukan login --institution 9900123210600000 --account OP100"))(staff.login)
+app.command("logout", epilog=example("chukan logout"))(staff.logout)
+app.command("whoami", epilog=example("chukan whoami"))(staff.whoami)
+app.add_typer(staff.app, name="staff")
+app.add_typer(management.app, name="system")
+app.add_typer(management.nws, name="nws")
+app.add_typer(portal.app, name="portal")
+app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(health.app, name="health")
+app.add_typer(vrs.app, name="vrs")
+app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)

@@ -9,9 +9,13 @@ from broker.rules.permits import Verifier
 from broker.service import Service
 from services import code_management, copies, inquiry, network, provision, provision_log, resident_register, witness
 from services.common import CHECKPOINTS_A_SECOND, Terms
+from services.health_support import service as health_support
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider, Seal
+from services.vrs import service as vrs
+from services.vrs.service import Vrs
+from services.world import HEALTH_KINDS
 
 NAMES = (
     code_management.NAME,
@@ -22,6 +26,8 @@ NAMES = (
     provision.NAME,
     provision_log.NAME,
     witness.NAME,
+    health_support.NAME,
+    vrs.NAME,
 )
 
 
@@ -51,5 +57,7 @@ def assemble(
         provider.service(),
         provision_log.service(keys.institutions.sign_checkpoint, terms),
         witness.service(keys.institutions.cosign),
+        health_support.service(copies.BATCH_CAP, HEALTH_KINDS),
+        Vrs(keys.vrs).service(),
     )
     return {service.name: service for service in found}

@@ -39,9 +39,12 @@ SENDERS = {
 """Who speaks on an internal topic whose first word is not the speaker's name; timers speak to their own service."""
 
 REPLIES = {
-    "code_management": ("AcquisitionNumberAssigned", "CodeStateChanged"),
+    "code_management": ("AcquisitionNumberAssigned", "CodeStateChanged", "LinkageSuspensionChanged"),
     "copies": ("CopyBatchReported",),
+    "health_support": ("HealthReported",),
+    "vrs": ("VrsReplied", "VrsDoseTaken"),
     "inquiry": ("InquiryAccepted", "InquiryAnswered", "InquiryHeld", "InquiryRejected"),
+    "staff": ("OperatingStateNotified",),
 }
 """Who speaks on the institutions' replies topics, where several services do."""
 
@@ -63,6 +66,31 @@ _ITEM = "200000001"
 EXAMPLES: Mapping[str, Any] = {
     "lane": "3",
     "acquisition_number": serial_number(_AT, 7, 0),
+    "birth_date": "19800101",
+    "business_person_number": "700000000000001",
+    "certificate_id": derived_id("example", "VrsCertificate", 0),
+    "district": "亀城",
+    "doctor": "模擬医師",
+    "dose_date": "20230501",
+    "dose_number": 3,
+    "event_date": "20230501",
+    "flag_date": "20260401",
+    "individual_numbers": [numbers.synthetic_individual_number(1)],
+    "issued_on": "20260401",
+    "local_government_code": "232106",
+    "lot_number": "LOT0001",
+    "maker": "模擬製薬1",
+    "name": "刈谷あおい",
+    "number_hash": _DIGEST,
+    "ocr_line": "132321060000000001",
+    "product_name": "模擬ワクチン",
+    "roman_name": "KARIYA AOI",
+    "sex": "1",
+    "ticket_type": "1",
+    "transmission_id": "2026-04-01.1",
+    "vaccine_type": "M1",
+    "venue": "刈谷市役所",
+    "voucher_number": "0000000001",
     "affair_code": "JM00000000000041",
     "answer_within_seconds": 3600,
     "batch_id": "2026-04-01.tax.1",
@@ -89,6 +117,7 @@ EXAMPLES: Mapping[str, Any] = {
     "non_disclosure_code": "1",
     "note": "窓口で確認済み",
     "number_system": "01",
+    "declared": "MAINTENANCE",
     "operator_id": "tax-017",
     "period_from": "20250401",
     "period_to": "20260331",

@@ -20,7 +20,7 @@ from broker.adapters.kafka import BATCH_BYTES, KafkaAccess, abandon, batches, bo
 from broker.errors import WorldFault
 from broker.keys import SEAL_INFO
 from broker.ports import Outgoing
-from broker.rules.sealing import open_sealed
+from broker.rules.sealing import KEY_BYTES, SealingError, open_sealed
 from broker.topics import Topics
 from schemas.codec import decode, encode
 from schemas.records import AnsweredKind, Message, ProvidedInformation
@@ -36,14 +36,17 @@ class Credentials(NamedTuple):
     institution_code: str
     access: KafkaAccess
     replies: str
-    sealing_private_key: bytes
+    sealing_private_key: bytes  # one key of 32 bytes, or several, newest first
+    hub_key: bytes = b""
 
     @classmethod
     def read(cls, path: Path) -> Credentials:
         """The credentials in this file."""
         known = json.loads(path.read_text(encoding="utf-8"))
         access = KafkaAccess(known["bootstrap"], known["user"], known["password"], known["security_protocol"])
-        return cls(known["institution_code"], access, known["replies"], bytes.fromhex(known["sealing_private_key"]))
+        sealing = known.get("sealing_private_keys") or known["sealing_private_key"]
+        keys = (bytes.fromhex(sealing), bytes.fromhex(known.get("hub_key", "")))
+        return cls(known["institution_code"], access, known["replies"], *keys)
 
 
 class Client:
@@ -85,6 +88,17 @@ class Client:
         """The message lies on its topic."""
         to = self._topics.destination(message)
         await self.say_raw(to.topic, to.partition, to.key, encode(message))
+
+    async def say_all(self, messages: Sequence[Message]) -> int:
+        """All of these lie on their topics, in their order; how many. One wait for all of them."""
+        async with bounded(60, "saying messages"):
+            waiting = []
+            for message in messages:
+                to = self._topics.destination(message)
+                sent = await self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
+                waiting.append(sent)
+            await asyncio.gather(*waiting)
+        return len(messages)
 
     async def say_raw(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """These bytes lie on this topic, whatever they are."""
@@ -139,7 +153,18 @@ async def client_of(credentials: Credentials) -> AsyncIterator[Client]:
 
 
 def unsealed(answer: AnsweredKind, exchange_id: str, private_key: bytes) -> ProvidedInformation:
-    """The plain answer of a kind; a SealingError when it was not sealed for this key and exchange."""
-    plain = decode(open_sealed(answer.sealed_answer, private_key, SEAL_INFO, exchange_id.encode(), None))
-    assert isinstance(plain, ProvidedInformation)
-    return plain
+    """The plain answer of a kind; a SealingError when it was not sealed for any of these keys and this exchange.
+
+    private_key: raw keys of 32 bytes, newest first: one, or several while a rotation's overlap lasts.
+    """
+    keys = [private_key[start : start + KEY_BYTES] for start in range(0, len(private_key), KEY_BYTES)]
+    fault: SealingError | None = None
+    for key in keys:
+        try:
+            plain = decode(open_sealed(answer.sealed_answer, key, SEAL_INFO, exchange_id.encode(), None))
+        except SealingError as error:
+            fault = error
+            continue
+        assert isinstance(plain, ProvidedInformation)
+        return plain
+    raise fault or SealingError("there is no key to open it with")

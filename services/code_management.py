@@ -1,8 +1,9 @@
 """符号管理 (assessment, system 4 function 1): which linkage code stands for which integrated number, and since when.
 
-Hears CodeAcquisitionRequested and CodeRevocationRequested from institutions, AcquisitionNumberIssued,
-LinkageCodeIssued and CodeAcquisitionFailed from the network. Says AcquisitionNumberRequested and LinkageCodeRevoked to
-the network, AcquisitionNumberAssigned and CodeStateChanged to the institution.
+Hears CodeAcquisitionRequested, CodeRevocationRequested and LinkageSuspensionRequested from institutions,
+AcquisitionNumberIssued, LinkageCodeIssued and CodeAcquisitionFailed from the network. Says AcquisitionNumberRequested
+and LinkageCodeRevoked to the network, AcquisitionNumberAssigned, CodeStateChanged and LinkageSuspensionChanged to the
+institution.
 
 Always holds: no individual number comes here (domain 3(a)); the acquisition number is erased after the match
 (Article 21-2); a code is bound to one integrated number and one person has one code in force at an institution.
@@ -18,7 +19,7 @@ from broker.facts import Facts
 from broker.rules.fields import echoed, errors_in
 from broker.rules.reasons import field_error
 from broker.service import Context, Service, Timer, on
-from broker.tables import CodeBinding, CodeRequest, Institution
+from broker.tables import CodeBinding, CodeRequest, Institution, Suspension
 from schemas.records import (
     AcquisitionNumberAssigned,
     AcquisitionNumberIssued,
@@ -33,6 +34,8 @@ from schemas.records import (
     InquiryRejected,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    LinkageSuspensionChanged,
+    LinkageSuspensionRequested,
     Message,
 )
 from services.common import BY_PERSON, code_in_force, sender_checked
@@ -212,6 +215,32 @@ def decide_revocation(message: CodeRevocationRequested, facts: Facts, context: C
     return Decision("revoked", (told, revoked), (closed,))
 
 
+# ── linkage stops for a person ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_suspension(messages: Sequence[LinkageSuspensionRequested], facts: Facts) -> None:
+    """The institutions and what is suspended."""
+    await facts.load(Institution, [(m.institution_code,) for m in messages])
+    await facts.load(Suspension, [(m.institution_code, m.integrated_number) for m in messages])
+
+
+def decide_suspension(message: LinkageSuspensionRequested, facts: Facts, context: Context) -> Decision:
+    """Stop linkage for a wrongly linked person, or let it go on (domain 3(e)10); a repeat changes nothing."""
+    sender_checked(message.institution_code, facts, context)
+    errors = errors_in(message)
+    if errors:
+        return rejected(message.request_id, message.institution_code, errors, context)
+    told = LinkageSuspensionChanged(
+        message.institution_code, message.request_id, message.integrated_number, message.suspended
+    )
+    known = facts.get(Suspension, message.institution_code, message.integrated_number)
+    if not message.suspended:
+        return Decision("resumed", (told,), (), (known,) if known else ())
+    since = known.since if known else context.now
+    row = Suspension(message.institution_code, message.integrated_number, message.reason, since)
+    return Decision("suspended", (told,), (row,))
+
+
 SERVICE = Service(
     NAME,
     (
@@ -220,6 +249,7 @@ SERVICE = Service(
         on(LinkageCodeIssued, load_code_issued, decide_code_issued),
         on(CodeAcquisitionFailed, load_failed, decide_failed),
         on(CodeRevocationRequested, load_revocation, decide_revocation),
+        on(LinkageSuspensionRequested, load_suspension, decide_suspension),
         on(CodeRequestDeadlinePassed, load_deadline_passed, decide_deadline_passed),
     ),
     (Timer(CodeRequest, "expires_at", (CodeState.REQUESTED.value,), say_deadline_passed),),

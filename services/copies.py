@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from broker.decision import Decision
 from broker.facts import Facts
+from broker.rules.erasure import expired
 from broker.rules.fields import echoed, errors_in
 from broker.rules.identity import jst_date
 from broker.rules.reasons import field_error
@@ -25,6 +26,7 @@ from schemas.records import (
     CopyBatchOpened,
     CopyBatchReported,
     CopyCommand,
+    CopyErasureOrdered,
     CopySubmitted,
     FieldError,
 )
@@ -240,6 +242,30 @@ def copy_digest(message: CopySubmitted, items: bytes) -> bytes:
     return hashlib.sha256("\n".join(parts).encode() + b"\n" + items).digest()
 
 
+# ── copies are erased ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_erasure(messages: Sequence[CopyErasureOrdered], facts: Facts) -> None:
+    """The persons' copies of the kinds."""
+    persons = [(m.institution_code, m.integrated_number, m.spi_name_code) for m in messages]
+    await facts.find(CopyRecord, BY_KIND, persons)
+
+
+def decide_erasure(message: CopyErasureOrdered, facts: Facts, context: Context) -> Decision:
+    """Erase content and digest of the versions that have ended; that there was a version, and when, stays.
+
+    A current version is never touched here: the institution deletes it first, on its own topic.
+    """
+    person = (message.institution_code, message.integrated_number, message.spi_name_code)
+    due = [
+        copy
+        for copy in facts.all(CopyRecord, BY_KIND, *person)
+        if copy.known_to and copy.digest and expired(message.rule, copy.known_to, message.as_of)
+    ]
+    erased = tuple(copy._replace(items=pack_items(()), digest=b"") for copy in due)
+    return Decision("erased", (), erased) if erased else Decision("nothing_to_erase")
+
+
 def counted(batch: CopyBatch, *, accepted: int = 0, rejected: int = 0) -> CopyBatch:
     """The batch after one more row; the last row ends it."""
     grown = batch._replace(
@@ -268,5 +294,6 @@ SERVICE = Service(
     (
         on(CopyBatchOpened, load_opened, decide_opened),
         on(CopySubmitted, load_submitted, decide_submitted),
+        on(CopyErasureOrdered, load_erasure, decide_erasure),
     ),
 )

@@ -16,14 +16,19 @@ from typing import Any, NamedTuple
 
 from broker.adapters.postgres import QUERIES, PostgresStore
 from broker.rules.permission_list import PermissionRow
+from broker.rules.staff import copy_subject
 from schemas.records import HoldReason, InquiryAnswered, InquiryRequested, Item, RequestedKind
 from services import flags, holds, lists_admin, records
 from services.asking import Heard, ask, heard, reply_to
 from services.audit.verify import MESSAGES_LIMIT, Auditor, Report
 from services.client import Client, Credentials, client_of
-from services.processes import SystemClock
+from services.holds import Hold, Say
+from services.processes import SystemClock, SystemRandomness
 from services.records import Kept
 from services.running import Running, topics_of
+from services.staff import demonstration
+from services.staff.desk import About, Desk
+from services.staff.sessions import new_session
 from services.world import (
     CHILD_AFFAIR,
     FEE_COLLECTION,
@@ -315,13 +320,29 @@ async def confirmed(cast: Cast) -> AsyncIterator[Step]:
     assert hold is not None, "the provider holds it"
     seen = await holds.shown(cast.store, hold, now())
     async with cast.running.voice() as say:
-        done = await holds.confirm(cast.store, say, seen, OPERATOR, seen.digest, now())
+        who = await as_staff(cast, say, "HOLD_CONFIRM", hold)
+        done = await holds.confirm(cast.store, say, seen, who, seen.digest, now())
     digest = seen.digest.hex()
     yield await cast.answered(
         asked,
         (f"職員 {OPERATOR} が見た内容のダイジェスト {digest[:16]}…", f"{OPERATOR} confirmed digest {digest[:16]}…"),
         (f"保留の状態: {done.state} {done.outcome}", f"the hold is {done.state} {done.outcome}"),
     )
+
+
+async def as_staff(cast: Cast, say: Say, operation: str, hold: Hold) -> str:
+    """A member of the provider's staff signs in and is allowed to decide on this hold; their account."""
+    assert cast.running.installation is not None, "the demo has a directory of its own"
+    password = demonstration.password_in(cast.running.installation.secrets)
+    desk, session = Desk(cast.store, say, SystemClock(), SystemRandomness()), new_session()
+    row, kind = hold.row, hold.permit.spi_name_code
+    copies = copy_subject(row.integrated_number, kind)
+    about = About(row.exchange_id, row.institution_code, (kind,), row.exchange_id, copies)
+    signed_in = await desk.login(row.institution_code, OPERATOR, password, session)
+    verdict = await desk.use(session, operation, about)
+    assert signed_in.allowed, signed_in.rule
+    assert verdict.allowed, verdict.rule
+    return OPERATOR
 
 
 async def staff_refused(cast: Cast) -> AsyncIterator[Step]:
@@ -340,7 +361,8 @@ async def staff_refused(cast: Cast) -> AsyncIterator[Step]:
     hold = await holds.hold_of(cast.store, waiting.exchange_id)
     assert hold is not None, "the provider holds it"
     async with cast.running.voice() as say:
-        done = await holds.refuse(cast.store, say, hold, OPERATOR, HoldReason.WRONG_PERSON, "別人の疑い（模擬）", now())
+        who = await as_staff(cast, say, "HOLD_REFUSE", hold)
+        done = await holds.refuse(cast.store, say, hold, who, HoldReason.WRONG_PERSON, "別人の疑い（模擬）", now())
     yield await cast.answered(
         asked, (f"保留の状態: {done.state} {done.outcome}", f"the hold is {done.state} {done.outcome}")
     )

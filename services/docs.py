@@ -1,4 +1,6 @@
-"""The generated parts of the documents: the state diagram, the settings, the messages. `python -m services.docs`."""
+"""The generated parts of the documents: the state diagram, settings, messages, the hub's OpenAPI.
+
+`python -m services.docs` writes them."""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from broker.config import DEFAULTS, FIELDS, PREFIX
 from broker.rules import exchange, reconciliation
 from schemas.codec import KEY, TOPIC, schema_id
 from schemas.records import MESSAGES
+from services.integrated_number.api import document_text
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,6 +81,7 @@ def main() -> None:
     """Write the pages."""
     (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
     (ROOT / "docs" / "messages.md").write_text(messages_page(), encoding="utf-8")
+    (ROOT / "schemas" / "hub-openapi.json").write_text(document_text(), encoding="utf-8")
     for page, made in ((ROOT / "ARCHITECTURE.md", architecture_page), (ROOT / "docs" / "client.md", client_page)):
         page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -19,6 +19,7 @@ from broker.decision import Decision
 from broker.errors import OwnFault, PeerFault
 from broker.facts import Facts
 from broker.rules import exchange
+from broker.rules.erasure import RESULT_EXPIRED, expired
 from broker.rules.exchange import Event, State
 from broker.rules.fields import echoed, errors_in
 from broker.rules.identity import derived_id, exchange_id, serial_number, split_exchange_id
@@ -30,6 +31,7 @@ from schemas.codec import decode, encode
 from schemas.records import (
     AnsweredKind,
     CancelOrdered,
+    ExchangeErasureOrdered,
     FieldError,
     InquiryAccepted,
     InquiryAnswered,
@@ -427,6 +429,21 @@ def kept_answer(row: Exchange) -> AnsweredKind:
     return message.kinds[0]
 
 
+def decide_erasure(message: ExchangeErasureOrdered, facts: Facts, context: Context) -> Decision:
+    """Erase what is kept of an ended exchange: the answer after its time; person, code, conditions and operator with
+    the record, or by order of correction."""
+    row = facts.get(Exchange, message.exchange_id)
+    if row is None or row.state in exchange.OPEN or not expired(message.rule, row.requested_at, message.as_of):
+        return Decision("nothing_to_erase")
+    inquiry = inquiry_of(row, facts)
+    if inquiry.open_kinds:
+        return Decision("still_open")  # its answer has not left yet
+    erased = row._replace(answer=b"")
+    if message.rule != RESULT_EXPIRED:
+        erased = erased._replace(integrated_number="", linkage_code="", operator_id="", conditions="")
+    return Decision("nothing_to_erase") if erased == row else Decision("erased", (), (erased,))
+
+
 def told(row: Exchange, ending: Ending) -> AnsweredKind:
     """What the institution reads about the kind."""
     reason = reason_of(ending.rule)
@@ -500,6 +517,7 @@ def service(draw: Draw) -> Service:
             on(ProvisionAnswered, load_exchange, decide_answered, close),
             on(CancelOrdered, load_exchange, decide_cancel_ordered, close),
             on(InquiryDeadlinePassed, load_exchange, decide_deadline_passed, close),
+            on(ExchangeErasureOrdered, load_exchange, decide_erasure),
         ),
         (Timer(Exchange, "deadline_at", tuple(exchange.OPEN), say_deadline_passed),),
         keeps=(Keep(Exchange, lambda row: row.state in exchange.OPEN, by="exchange_id"),),

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 
 from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import PostgresStore, connect_pool, migrate
+from broker.adapters.separation import SERVICE, as_role, institution_role, let_in
 from broker.config import Config
 from broker.embedded.admin import TopicSpec, ensure_acls, ensure_topics, ensure_users
 from broker.embedded.directory import secret, write_private
@@ -31,6 +33,9 @@ from broker.keys import Keys
 from broker.tables import TABLES, WitnessDuty, WitnessedLog
 from broker.topics import Topics
 from services import access
+from services.key_management import private_keys_of
+from services.network import NETWORK_CODE
+from services.staff import demonstration
 from services.world import Plan, World
 
 DATABASE = "chukan"
@@ -115,6 +120,8 @@ class Installation:
         if known is None:
             self.remember(plan)
         self.write_credentials(parts, world)
+        if known is not None:
+            asyncio.run(self._hand_over_rotated(parts.dsn, world, time.time_ns() // 1_000_000))
         return world
 
     def _check_shards(self) -> None:
@@ -129,14 +136,27 @@ class Installation:
         self, dsn: str, world: World, empty: bool, progress: Callable[[str, int, int], None]
     ) -> None:
         await migrate(dsn)
+        await self._let_in(dsn, world)
         store = PostgresStore(await connect_pool(dsn, 2))
         try:
             if empty:
                 await self._clear_half_a_world(store)
                 await create_world(store, world, progress)
+                simulated = demonstration.set_up(self.secrets, (NETWORK_CODE, *world.names), world.plan.at)
+                await load_rows(store, simulated)
             await assign_witnesses(store, world.witness_duties(self.config.witnesses))
         finally:
             await store.close()
+
+    async def _let_in(self, dsn: str, world: World) -> None:
+        """The roles of the services, the network and the attached can log in; others when they are asked for."""
+        members = [institution_role(code) for code in (NETWORK_CODE, *world.attached)]
+        keys = self.keys
+        await let_in(dsn, {role: keys.database_password(role) for role in (SERVICE, *members)}, members)
+
+    def service_dsn(self, parts: Parts) -> str:
+        """What the services log in to PostgreSQL with: no administrator, and bound to no institution."""
+        return as_role(parts.dsn, SERVICE, self.keys.database_password(SERVICE))
 
     async def _clear_half_a_world(self, store: PostgresStore) -> None:
         """What a start that was cut short has left behind goes; a database that ever served does not."""
@@ -184,10 +204,42 @@ class Installation:
                 "copies": f"institution.{code}.copies",
                 "codes": f"institution.{code}.codes",
                 "identities": f"juki.{code}.identities",
+                "health_entries": f"health.{code}.entries",
+                "health_replies": f"health.{code}.replies",
+                "vrs_requests": f"vrs.{code}.requests",
+                "vrs_replies": f"vrs.{code}.replies",
                 "group": f"institution.{code}.client",
                 "sealing_private_key": keys.institutions.sealing_private(code).hex(),
+                "hub_key": keys.institutions.hub(code).hex(),
             }
             write_private(folder / "credentials.json", json.dumps(known, ensure_ascii=False, indent=1))
+            tablet_user = access.tablet_user(code)
+            tablet = {
+                name: known[name]
+                for name in ("institution_code", "name", "bootstrap", "security_protocol", "sasl_mechanism")
+            } | {
+                "user": tablet_user,
+                "password": self.password(tablet_user),
+                "doses": f"tablet.{code}.doses",
+                "replies": f"tablet.{code}.replies",
+            }
+            write_private(folder / "tablet.json", json.dumps(tablet, ensure_ascii=False, indent=1))
+
+    def hand_over_keys(self, institution_code: str, private_keys: bytes) -> None:
+        """The keys that open an attached institution's answers now, newest first, into its credentials."""
+        path = self.directory / "credentials" / institution_code / "credentials.json"
+        if path.exists():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            known |= {"sealing_private_key": private_keys[:32].hex(), "sealing_private_keys": private_keys.hex()}
+            write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
+
+    async def _hand_over_rotated(self, dsn: str, world: World, now: int) -> None:
+        store = PostgresStore(await connect_pool(dsn, 1))
+        try:
+            for code in world.attached:
+                self.hand_over_keys(code, await private_keys_of(store, self.keys, code, now))
+        finally:
+            await store.close()
 
     def access(self, parts: Parts, user: str) -> KafkaAccess:
         """A user's way to Kafka."""
@@ -202,12 +254,14 @@ class Installation:
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PATH": os.environ.get("PATH", ""),
             "HOME": os.environ.get("HOME", "/"),
+            # The code that starts a process is the code it runs, also from a source tree that is not installed.
+            **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
             "CHUKAN_DATA_DIR": str(self.directory),
             "CHUKAN_KAFKA_BOOTSTRAP": parts.bootstrap,
             "CHUKAN_KAFKA_USER": user,
-            "CHUKAN_KAFKA_PASSWORD": self.password(user),
+            "CHUKAN_KAFKA_PASSWORD": self.password(user) if user else "",
             "CHUKAN_KAFKA_SECURITY_PROTOCOL": self.config.kafka_security_protocol,
-            "CHUKAN_POSTGRES_DSN": parts.dsn,
+            "CHUKAN_POSTGRES_DSN": self.service_dsn(parts),
             "CHUKAN_MASTER_SECRET_FILE": str(self.master_file),
             "CHUKAN_SHARDS": str(self.config.shards),
             "CHUKAN_INSTANCE": instance,
@@ -221,17 +275,34 @@ class Installation:
             "CHUKAN_COSIGNED_WITHIN_SECONDS": str(self.config.cosigned_within_seconds),
         }
 
+    def hub_environment(self, parts: Parts, instance: str) -> dict[str, str]:
+        """The settings of the hub's process: no password of Kafka, no master secret; it reads `credentials/`."""
+        own = self.environment(parts, "", instance) | {
+            "CHUKAN_HUB_HOST": self.config.hub_host,
+            "CHUKAN_HUB_PORT": str(self.config.hub_port),
+            "CHUKAN_HUB_COPIES_A_PART": str(self.config.hub_copies_a_part),
+        }
+        secret = ("CHUKAN_KAFKA_USER", "CHUKAN_KAFKA_PASSWORD", "CHUKAN_MASTER_SECRET_FILE")
+        return {name: value for name, value in own.items() if name not in secret}
+
 
 async def create_world(
-    store: PostgresStore, world: World, progress: Callable[[str, int, int], None] = lambda *_: None
+    store: PostgresStore, world: World, progress: Callable[[str, int, int], None] = lambda *_: None, *, hub: bool = True
 ) -> None:
-    """Write a world into empty tables, by COPY, a slice of residents at a time."""
+    """Write a world into empty tables, by COPY, a slice of residents at a time.
+
+    hub: the attached institutions' integrated-number systems know their people, too.
+    """
     await load_rows(store, world.directory())
+    if hub:
+        await load_rows(store, world.hub_counters())
     total = world.plan.residents
     slice_size = ROWS_A_COPY // 10
     for first in range(0, total, slice_size):
         last = min(first + slice_size, total)
         await load_rows(store, [row for rows in world.rows(first, last) for row in rows])
+        if hub:
+            await load_rows(store, world.hub_rows(first, last))
         progress("residents", last, total)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from broker.errors import OwnFault
 from broker.facts import Facts
@@ -10,6 +11,13 @@ from broker.rules.permission_list import PermissionList, from_json
 from broker.tables import PermissionListVersion
 
 VERSIONS_KEPT = 64
+
+
+@lru_cache(maxsize=VERSIONS_KEPT)
+def compiled(body: str) -> tuple[PermissionList, bytes]:
+    """A version as it is asked, and its digest; what is immutable is compiled once for all services of a process."""
+    found = from_json(body)
+    return found, found.digest()
 
 
 class Lists:
@@ -28,8 +36,8 @@ class Lists:
             row = facts.get(PermissionListVersion, version)
             if row is None:
                 raise OwnFault(f"permission list version {version} is in force but not stored")
-            found = from_json(row.body)
-            if found.digest() != row.digest:
+            found, digest = compiled(row.body)
+            if digest != row.digest:
                 raise OwnFault(f"permission list version {version} does not have the digest it was stored with")
             self._known[version] = found
         while len(self._known) > VERSIONS_KEPT:

@@ -16,6 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -24,6 +25,7 @@ import uvloop
 
 from broker.adapters.kafka import KafkaAccess, KafkaLog
 from broker.adapters.postgres import PostgresStore, connect_pool
+from broker.adapters.separation import SERVICE, as_role
 from broker.config import Config
 from broker.errors import ConfigurationFault, Fault, WorldFault
 from broker.keys import Keys
@@ -138,7 +140,8 @@ async def serve(
         raise ConfigurationFault(f"there is no service {unknown[0]}; known are {', '.join(NAMES)}")
     instance = config.instance or f"{socket.gethostname()}-{os.getpid()}"
     reached = KillPoint(os.environ[KILL_POINT]) if os.environ.get(KILL_POINT) else nothing
-    store = PostgresStore(await connect_patiently(config, len(names) * len(shards) + 2), reached)
+    pool = await connect_patiently(as_service(config, keys), len(names) * len(shards) + 2)
+    store = PostgresStore(pool, reached)
     try:
         institutions = await store.all(Institution, MOST_INSTITUTIONS + 10)
         topics = Topics(config.shards, frozenset(i.institution_code for i in institutions if i.attached))
@@ -162,6 +165,11 @@ async def serve(
         await run_all(workers, ready_file)
     finally:
         await store.close()
+
+
+def as_service(config: Config, keys: Keys) -> Config:
+    """The same settings, logged in to PostgreSQL as the services' own role, whoever they name."""
+    return replace(config, postgres_dsn=as_role(config.postgres_dsn, SERVICE, keys.database_password(SERVICE)))
 
 
 async def connect_patiently(config: Config, size: int) -> asyncpg.Pool[asyncpg.Record]:

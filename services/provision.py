@@ -23,6 +23,7 @@ from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules.blocking import Projection, project, shown_digest
 from broker.rules.calendar import after_business_days
+from broker.rules.erasure import expired
 from broker.rules.fields import errors_in
 from broker.rules.identity import jst_date
 from broker.rules.permission_list import Question
@@ -46,6 +47,7 @@ from schemas.records import (
     Permit,
     ProvidedInformation,
     ProvisionAnswered,
+    ProvisionErasureOrdered,
     ProvisionHeld,
     ProvisionReported,
 )
@@ -106,6 +108,7 @@ class Provider:
                 on(HoldConfirmed, self.load_holds, self.decide_confirmed, self._submit),
                 on(HoldRefused, self.load_holds, self.decide_refused, self._submit),
                 on(HoldDeadlinePassed, self.load_holds, self.decide_deadline_passed, self._submit),
+                on(ProvisionErasureOrdered, load_erasure, decide_erasure),
                 on(PermissionListDistributed, load_distributed, decide_distributed),
             ),
             (Timer(Provision, "remind_at", ("HELD",), say_deadline_passed),),
@@ -444,6 +447,26 @@ def request_of(row: Provision) -> InquiryForwarded:
 def say_deadline_passed(row: Provision, now: int) -> Message:
     """The timer's message about a hold whose reminder or end has come."""
     return HoldDeadlinePassed(row.exchange_id, row.remind_at)
+
+
+async def load_erasure(messages: Sequence[About], facts: Facts) -> None:
+    """What is kept of the exchanges."""
+    await facts.find(Provision, BY_EXCHANGE, [(m.exchange_id,) for m in messages])
+
+
+def decide_erasure(message: ProvisionErasureOrdered, facts: Facts, context: Context) -> Decision:
+    """Erase who it was about and who decided; that a permit was served stays, so it cannot be served again."""
+    rows = facts.all(Provision, BY_EXCHANGE, message.exchange_id)
+    due = [row for row in rows if row.state != "HELD" and expired(message.rule, row.received_at, message.as_of)]
+    changed = tuple(erased for row in due if (erased := without_person(row)) != row)
+    return Decision("erased", (), changed) if changed else Decision("nothing_to_erase")
+
+
+def without_person(row: Provision) -> Provision:
+    """The row with nothing in it that leads to a person."""
+    return row._replace(
+        linkage_code="", integrated_number="", request=b"", shown_digest=b"", operator_id="", hold_reason=""
+    )
 
 
 async def load_distributed(messages: Sequence[PermissionListDistributed], facts: Facts) -> None:

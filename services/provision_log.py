@@ -1,11 +1,13 @@
 """情報提供等記録管理 (assessment, system 4 function 5): the Merkle log of every institution's provision records.
 
 Hears RecordsSubmitted from inquiry, network and provision, CheckpointDue from its timers, CheckpointWitnessed from the
-log's witnesses. Says CheckpointPublished to them.
+log's witnesses, RecordErasureOrdered and SequenceMarkRequested from operators and auditors, OperationRecorded from
+staff's desk. Says CheckpointPublished to the witnesses.
 
 Always holds: a record is appended once, with its place in the log and in the sequence of its pair of institutions;
-every signed checkpoint covers exactly the leaves below its size (RFC 9162 hashing, C2SP checkpoint) and is shown to
-the witnesses with the proof that it continues the one before, in the commit that keeps it.
+no detail is erased without a certificate of it in the same log; every signed checkpoint covers exactly the leaves below
+its size (RFC 9162 hashing, C2SP checkpoint) and is shown to the witnesses with the proof that it continues the one
+before, in the commit that keeps it.
 """
 
 from __future__ import annotations
@@ -14,24 +16,35 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from broker.decision import Decision
+from broker.errors import PeerFault
 from broker.facts import Facts
 from broker.rules import merkle
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.erasure import CERTIFICATE, ERASED_AT_ONCE, ERASURES, MARK, expired
+from broker.rules.leaves import STAFF, leaf_of, origin_of_log
+from broker.rules.numbers import is_institution_code
 from broker.rules.witness import quorum
 from broker.service import Context, Keep, Service, Timer, on
 from broker.tables import Checkpoint, Cosignature, CosignedLog, LogHead, LogRecord, PairHead, WitnessDuty
+from broker.topics import lane_of
+from schemas.codec import encode
 from schemas.records import (
     CheckpointDue,
     CheckpointPublished,
     CheckpointWitnessed,
+    DataErased,
     Message,
+    OperationRecorded,
     RecordEntry,
+    RecordErasureOrdered,
     RecordsSubmitted,
+    SequenceMarked,
+    SequenceMarkRequested,
 )
 from services.common import Terms
 
 NAME = "provision_log"
 BY_LOG = ("institution_code",)
+BY_EXCHANGE = ("exchange_id",)
 
 Sign = Callable[[str, str, int, bytes], str]
 """institution code, origin, size, root → signed note."""
@@ -115,6 +128,98 @@ def next_record(
     )
 
 
+async def load_operation(messages: Sequence[OperationRecorded], facts: Facts) -> None:
+    """Where the logs stand, and what of these is in them already."""
+    await facts.load(LogHead, [(m.institution_code,) for m in messages])
+    await facts.load(PairHead, [(m.institution_code, STAFF) for m in messages])
+    await facts.find(LogRecord, BY_EXCHANGE, [(m.operation_id,) for m in messages])
+
+
+def note_operation(message: OperationRecorded, facts: Facts, context: Context, checkpoint_ms: int) -> Decision:
+    """What staff did is a leaf of the same log, once; staff are a counterpart with a sequence of their own."""
+    owner = message.institution_code
+    if not is_institution_code(owner) or message.lane != lane_of(owner):
+        raise PeerFault("FIELD_ILL_FORMED", "the lane is not that of an institution's log")
+    if facts.all(LogRecord, BY_EXCHANGE, message.operation_id):
+        return Decision("repeat")
+    row, *heads = appended(owner, STAFF, STAFF, encode(message), facts, context, checkpoint_ms)
+    assert isinstance(row, LogRecord)
+    return Decision("operation_recorded", (), (row._replace(exchange_id=message.operation_id), *heads))
+
+
+# ── certificates and marks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def load_erasure(messages: Sequence[RecordErasureOrdered], facts: Facts) -> None:
+    """The records named, and where their logs stand."""
+    owners = [message.institution_code for message in messages]
+    named = [(m.institution_code, sequence) for m in messages for sequence in m.sequences[:ERASED_AT_ONCE]]
+    await facts.load(LogHead, [(owner,) for owner in owners])
+    await facts.load(PairHead, [(owner, ERASURES) for owner in owners])
+    await facts.load(LogRecord, named)
+
+
+def erase(message: RecordErasureOrdered, facts: Facts, context: Context, checkpoint_ms: int) -> Decision:
+    """Erase detail and salt of the records whose time is over, and certify which, under which rule, by whose order.
+
+    Said twice, the second finds nothing to erase and certifies nothing.
+    """
+    owner = message.institution_code
+    if lane_of(owner) != message.lane or len(message.sequences) > ERASED_AT_ONCE:
+        raise PeerFault("FIELD_OUT_OF_RANGE", f"at most {ERASED_AT_ONCE} records of one log, in its own lane")
+    found = [facts.get(LogRecord, owner, sequence) for sequence in dict.fromkeys(message.sequences)]
+    due = [
+        row for row in found if row is not None and row.detail and expired(message.rule, row.recorded_at, message.as_of)
+    ]
+    if not due:
+        return Decision("nothing_to_erase")
+    body = encode(
+        DataErased(
+            owner,
+            context.now,
+            message.as_of,
+            message.rule,
+            message.operator_id,
+            tuple(row.sequence for row in due),
+        )
+    )
+    erased = tuple(row._replace(detail=b"") for row in due)
+    certificate = appended(owner, ERASURES, CERTIFICATE, body, facts, context, checkpoint_ms)
+    return Decision("erased", (), (*erased, *certificate))
+
+
+async def load_mark(messages: Sequence[SequenceMarkRequested], facts: Facts) -> None:
+    """Where the logs and the pairs stand."""
+    await facts.load(LogHead, [(m.institution_code,) for m in messages])
+    await facts.load(PairHead, [(m.institution_code, m.counterpart) for m in messages])
+
+
+def mark(message: SequenceMarkRequested, facts: Facts, context: Context, checkpoint_ms: int) -> Decision:
+    """Take the pair's next number, so that an auditor can be shown that nothing more came before it."""
+    owner, counterpart = message.institution_code, message.counterpart
+    if lane_of(owner) != message.lane or facts.get(PairHead, owner, counterpart) is None:
+        return Decision("no_such_pair")
+    body = encode(SequenceMarked(owner, counterpart, context.now))
+    return Decision("marked", (), appended(owner, counterpart, MARK, body, facts, context, checkpoint_ms))
+
+
+def appended(
+    owner: str, counterpart: str, party: str, body: bytes, facts: Facts, context: Context, checkpoint_ms: int
+) -> tuple[LogRecord | LogHead | PairHead, ...]:
+    """The rows of one more leaf that is no record of an exchange; its name derives from what caused it."""
+    head = facts.get(LogHead, owner) or LogHead(owner, 0, EMPTY, 0)
+    known = facts.get(PairHead, owner, counterpart)
+    number = known.last + 1 if known else 1
+    leaf = leaf_of(head.size, counterpart, number, body)
+    name = f"{party.lower()}-{context.identity}"
+    row = LogRecord(owner, head.size, counterpart, number, name, party, context.now, leaf, body, b"")
+    before = growth_of(head.growth)
+    frontier, after = merkle.grow(frontier_of(head.frontier), before, [leaf])
+    growth = head.growth if after is before else merkle.growth_to_bytes(after)
+    due = head.checkpoint_due_at or context.now + checkpoint_ms
+    return (row, LogHead(owner, frontier.size, bytes_of(frontier), due, growth), PairHead(owner, counterpart, number))
+
+
 # ── checkpoints ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -171,6 +276,18 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
     def decide_submitted(message: RecordsSubmitted, facts: Facts, context: Context) -> Decision:
         return append(message, facts, context, terms.checkpoint_ms)
 
+    def decide_erasure(message: RecordErasureOrdered, facts: Facts, context: Context) -> Decision:
+        """See `erase`."""
+        return erase(message, facts, context, terms.checkpoint_ms)
+
+    def decide_mark(message: SequenceMarkRequested, facts: Facts, context: Context) -> Decision:
+        """See `mark`."""
+        return mark(message, facts, context, terms.checkpoint_ms)
+
+    def decide_operation(message: OperationRecorded, facts: Facts, context: Context) -> Decision:
+        """See `note_operation`."""
+        return note_operation(message, facts, context, terms.checkpoint_ms)
+
     def decide_checkpoint_due(message: CheckpointDue, facts: Facts, context: Context) -> Decision:
         """Sign the log as it stands now; one signature covers everything since the last.
 
@@ -200,7 +317,10 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
         NAME,
         (
             on(RecordsSubmitted, load_submitted, decide_submitted),
+            on(OperationRecorded, load_operation, decide_operation),
             on(CheckpointDue, load_checkpoint_due, decide_checkpoint_due),
+            on(RecordErasureOrdered, load_erasure, decide_erasure),
+            on(SequenceMarkRequested, load_mark, decide_mark),
             on(CheckpointWitnessed, load_witnessed, decide_witnessed),
         ),
         (Timer(LogHead, "checkpoint_due_at", (), say_checkpoint_due), *refresh),

@@ -47,7 +47,7 @@ async def newest(store: PostgresStore, wanted: Wanted, limit: int) -> list[Kept]
         aclosing(snapshot.stream(QUERIES["records_newest"], wanted.institution_code, wanted.exchange_id)) as batches,
     ):
         async for batch in batches:
-            kept = [opened(LogRecord(**row)) for row in batch]
+            kept = [opened(LogRecord(**row)) for row in batch if row["party"] in PARTIES]
             found += [one for one in kept if wanted.outcome in ("", one.record.outcome.value)]
             if len(found) >= limit:
                 break
@@ -57,5 +57,5 @@ async def newest(store: PostgresStore, wanted: Wanted, limit: int) -> list[Kept]
 async def of_exchange(store: PostgresStore, exchange_id: str) -> list[Kept]:
     """The records of one exchange in the order inquirer, network, provider."""
     rows = await store.query(QUERIES["records_of_exchange"], exchange_id)
-    found = [opened(LogRecord(**row)) for row in rows]
+    found = [opened(LogRecord(**row)) for row in rows if row["party"] in PARTIES]
     return sorted(found, key=lambda kept: PARTIES.index(kept.row.party))

@@ -384,14 +384,17 @@ class _Server(uvicorn.Server):
         self.answering.set()
 
 
-async def serve(host: str, port: int, stop: asyncio.Event, ready: Callable[[int], None]) -> None:
+async def serve(
+    host: str, port: int, stop: asyncio.Event, ready: Callable[[int], None], application: Any = None
+) -> None:
     """Answer on host:port until `stop` is set, then end within 5 seconds; `ready` gets the port once it answers.
 
-    port 0 takes any free one. WorldFault when the address cannot be had.
+    port 0 takes any free one. WorldFault when the address cannot be had. application: another ASGI application than
+    the schema endpoint's, for whoever serves one in the same way.
     """
     listening = _listen(host, port)
     settings = uvicorn.Config(
-        app(),
+        application or app(),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -422,12 +425,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise WorldFault(f"the schema endpoint cannot listen on {host}:{port}: {error.strerror}") from error
+        raise WorldFault(f"cannot listen on {host}:{port}: {error.strerror}") from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(CONNECTIONS_LIMIT)
     except OSError as error:
         listening.close()
-        raise WorldFault(f"the schema endpoint cannot listen on {host}:{port}: {error.strerror}") from error
+        raise WorldFault(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listening

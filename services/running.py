@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker.adapters.kafka import KafkaAccess, abandon, bounded
 from broker.adapters.postgres import PostgresStore, connect_pool
+from broker.adapters.separation import as_role, institution_role, let_in
 from broker.config import Config
 from broker.embedded.directory import write_private
 from broker.envelope import Said, outgoing
@@ -35,6 +36,7 @@ from schemas.records import Message
 from services.access import OPERATIONS, SIMULATED
 from services.client import Client, Credentials, client_of
 from services.installation import Installation, Parts
+from services.key_management import private_keys_of
 from services.processes import SystemClock, access_of, kafka_password, read_keys
 from services.world import MOST_INSTITUTIONS
 
@@ -62,6 +64,19 @@ class Running(NamedTuple):
     async def store(self) -> AsyncIterator[PostgresStore]:
         """Its tables, within a pool that is closed at the end."""
         store = PostgresStore(await connect_pool(self.parts.dsn, POOL))
+        try:
+            yield store
+        finally:
+            await asyncio.shield(store.close())
+
+    @asynccontextmanager
+    async def store_of(self, institution_code: str) -> AsyncIterator[PostgresStore]:
+        """Its tables as one institution may read them: its own rows, by PostgreSQL's own rule, and no others."""
+        role = institution_role(institution_code)
+        password = self.keys.database_password(role)
+        if self.credentials(institution_code) is None:
+            await let_in(self.parts.dsn, {role: password}, (role,))
+        store = PostgresStore(await connect_pool(as_role(self.parts.dsn, role, password), 1))
         try:
             yield store
         finally:
@@ -119,6 +134,7 @@ class Running(NamedTuple):
             topics = await topics_of(self.config, store)
             async with store.transaction() as transaction:
                 known = await transaction.rows(Institution, [(institution_code,)])
+            private_keys = await private_keys_of(store, self.keys, institution_code, SystemClock().now_ms())
         if not known:
             yield None
             return
@@ -126,7 +142,7 @@ class Running(NamedTuple):
         shared = Client(self.access(SIMULATED), topics, replies)
         try:
             await shared.start()
-            yield shared, self.keys.institutions.sealing_private(institution_code)
+            yield shared, private_keys
         finally:
             await asyncio.shield(shared.stop())
 

@@ -43,6 +43,9 @@ class Role(NamedTuple):
     user: str
 
 
+HUB = "hub"
+
+
 def roles(shards: int, layout: str) -> list[Role]:
     """The processes of an installation.
 
@@ -87,7 +90,9 @@ class Fleet:
         *,
         program: str = "services",
         without: Collection[str] = (),
+        hub: bool = False,
     ) -> None:
+        """`hub`: also the institutions' integrated-number system, which is no service of the intermediate server."""
         self.installation = installation
         self.parts = parts
         self.program = program
@@ -96,6 +101,8 @@ class Fleet:
             for role in roles(installation.config.shards, layout)
         ]
         self.roles = [role for role in planned if role.services]
+        if hub:
+            self.roles.append(Role(HUB, (), (), ""))
         self.children: dict[str, Child] = {}
         self.restarts = Restarts()
         self._extra = extra or {}
@@ -111,15 +118,27 @@ class Fleet:
         """One process; `once` are settings of this incarnation alone."""
         mark = self.mark(role.name)
         mark.unlink(missing_ok=True)
-        own = self.installation.environment(self.parts, role.user, role.name)
-        environment = own | self._extra | (once or {})
+        environment = self.environment(role) | self._extra | (once or {})
         shards = ",".join(map(str, role.shards))
         where = ("--shards", shards, "--ready-file", str(mark))
-        argv = (sys.executable, "-m", self.program, "run", *role.services, *where)
+        verb = ("hub", "serve", *where[2:]) if role.name == HUB else ("run", *role.services, *where)
+        argv = (sys.executable, "-m", self.program, *verb)
         log = self.installation.run / f"{role.name}.log"
         self.children[role.name] = Child(
             Command(argv, log, self.installation.directory, environment, death_signal=signal.SIGTERM)
         )
+
+    def environment(self, role: Role) -> dict[str, str]:
+        """A process's settings; the hub has the institutions' credentials and no other way to Kafka."""
+        if role.name == HUB:
+            return self.installation.hub_environment(self.parts, role.name)
+        return self.installation.environment(self.parts, role.user, role.name)
+
+    @property
+    def hub_url(self) -> str:
+        """Where the hub's REST interface is; empty when there is no hub."""
+        mark = self.mark(HUB)
+        return mark.read_text(encoding="utf-8") if mark.exists() else ""
 
     def mark(self, name: str) -> Path:
         """The file a process leaves when it serves."""
@@ -205,12 +224,14 @@ class System:
         layout: str = "packed",
         extra: dict[str, str] | None = None,
         kafka_compiler: tuple[str, ...] = STARTS_WITHIN_SECONDS,
+        hub: bool = False,
         progress: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
         self.installation = installation
         self.embedded = EmbeddedParts(installation.directory, kafka_compiler=kafka_compiler)
         self.endpoint: SchemaEndpoint
         self._plan, self._layout, self._extra, self._progress = plan, layout, extra, progress
+        self._hub = hub
         self.parts: Parts
         self.world: World
         self.fleet: Fleet
@@ -223,7 +244,7 @@ class System:
             self.world = self.installation.set_up(self.parts, self._plan, self._progress)
             self.endpoint = SchemaEndpoint(self.installation.config.registry_host, self._registry_port())
             self.registry = self.endpoint.start()
-            self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra)
+            self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra, hub=self._hub)
             self.fleet.start()
             running.remember(self.installation, self.parts, self.registry)
         except BaseException:
@@ -244,6 +265,7 @@ class System:
                 "kafka": self.parts.bootstrap,
                 "postgres": self.parts.dsn.rpartition("@")[2],
                 "registry": self.registry,
+                **({"hub": self.fleet.hub_url} if self.fleet.hub_url else {}),
                 "data_dir": str(self.installation.directory),
                 "credentials": str(self.installation.directory / "credentials"),
             },
@@ -253,7 +275,9 @@ class System:
     def refit(self, *, program: str = "services", without: Collection[str] = ()) -> None:
         """Other service processes in place of those that run, on the same parts."""
         self.fleet.stop()
-        self.fleet = Fleet(self.installation, self.parts, self._layout, self._extra, program=program, without=without)
+        self.fleet = Fleet(
+            self.installation, self.parts, self._layout, self._extra, program=program, without=without, hub=self._hub
+        )
         self.fleet.start()
 
     def stop(self) -> None:
@@ -279,7 +303,7 @@ def up(installation: Installation, plan: Plan, layout: str, say: Callable[[str],
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    with System(installation, plan, layout=layout) as system:
+    with System(installation, plan, layout=layout, hub=True) as system:
         say(system.ready_line())
         while not ending.wait(0.2):
             system.fleet.watch_once()

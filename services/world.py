@@ -15,12 +15,23 @@ from typing import Any, NamedTuple
 
 from broker.keys import Keys
 from broker.rules import numbers
+from broker.rules.areas import found_by_number
+from broker.rules.copy_file import digest_of
 from broker.rules.identity import jst_date, local_time
 from broker.rules.permission_list import PermissionList, PermissionRow, to_json
+from broker.rules.persons import Link
+from broker.rules.vault import NumberVault
 from broker.rules.witness import ring
 from broker.tables import (
     CodeBinding,
     CopyRecord,
+    HealthRecord,
+    HealthTarget,
+    HubBusinessNumber,
+    HubCode,
+    HubCopy,
+    HubCounter,
+    HubPerson,
     Institution,
     KindLayout,
     ListCopy,
@@ -31,7 +42,7 @@ from broker.tables import (
     WitnessDuty,
 )
 from schemas.codec import pack_items
-from schemas.records import CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
+from schemas.records import CodeState, CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
 from services.copies import copy_digest
 from services.network import NETWORK_CODE, internal_id_of, linkage_code
 from services.resident_register import number_hash, resident_token
@@ -52,6 +63,10 @@ INSURER = "医療保険者"
 VACCINATION = "TM99000000000001"
 HOUSEHOLD = "TM00000000000001"
 LOCAL_TAX = "TM00000000000002"
+HEALTH_CHECK = "TM99000000000002"
+HEALTH_KINDS = (VACCINATION, HEALTH_CHECK)
+"""What the health support system keeps the originals of."""
+
 LAYOUT = "1.0"
 
 VACCINATION_AFFAIR = "JM01000000016002"  # 別表第2 16の2
@@ -64,9 +79,24 @@ CHILD_ALLOWANCE = "JT99000000000003"
 SICKNESS_BENEFIT = "JT99000000000004"
 
 VACCINATION_ITEMS = tuple(f"9900010000000{n}" for n in range(1, 7))
+HEALTH_CHECK_ITEMS = tuple(f"9900020000000{n}" for n in range(1, 7))
 HOUSEHOLD_ITEMS = tuple(f"10000000{n}" for n in range(1, 5))
 LOCAL_TAX_ITEMS = tuple(f"20000000{n}" for n in range(1, 5))
-ITEMS = {VACCINATION: VACCINATION_ITEMS, HOUSEHOLD: HOUSEHOLD_ITEMS, LOCAL_TAX: LOCAL_TAX_ITEMS}
+ITEMS = {
+    VACCINATION: VACCINATION_ITEMS,
+    HOUSEHOLD: HOUSEHOLD_ITEMS,
+    LOCAL_TAX: LOCAL_TAX_ITEMS,
+    HEALTH_CHECK: HEALTH_CHECK_ITEMS,
+}
+ITEM_NAMES = {
+    VACCINATION: ("接種状況", "接種回", "接種日", "ワクチンメーカー", "ロット番号", "製品名"),
+    HEALTH_CHECK: ("受診状況", "健診の種類", "受診日", "実施機関", "判定", "結果通知日"),
+}
+"""What the items of the kinds that health support keeps are called; the codes are the simulator's own."""
+
+DISTRICTS = ("亀城", "小高原", "かりがね", "富士松")
+
+HEALTH_SYSTEM = "KENKO"  # the business system that knows everybody of the world
 
 FAMILY_NAMES = ("刈谷", "境川", "逢妻", "依佐美", "小垣江", "富士松", "亀城", "洲原", "野田", "井ヶ谷")
 GIVEN_NAMES = ("あおい", "ひなた", "みのり", "そうた", "ゆづき", "はると", "かえで", "いつき", "なぎさ", "りく")
@@ -92,6 +122,11 @@ class Resident(NamedTuple):
     previous: str
     home_number: str
     previous_number: str
+
+
+def business_number(resident: int) -> str:
+    """業務固有番号 of the resident with this number in the health system, the same at every institution: 15 digits."""
+    return f"5{resident:014d}"
 
 
 def institution_codes(count: int) -> tuple[tuple[str, str, str], ...]:
@@ -172,6 +207,7 @@ class World:
         self.names = {code: name for _, code, name in self.codes}
         self._rng = random.Random(plan.seed)  # noqa: S311 - a synthetic world, the same for the same seed
         self._register, self._code_key = keys.register, keys.network_codes
+        self._vaults = {code: NumberVault(keys.institutions.hub(code), code) for code in self.attached}
 
     @property
     def attached(self) -> tuple[str, ...]:
@@ -246,7 +282,51 @@ class World:
             rows.append(CodeBinding(institution, code, number, at, 0, at, "world"))
             rows.append(NetworkCode(institution, code, internal_id, at, 0))
         kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
-        return [*rows, *(self.copy_row(self.copy_of(resident, kind)) for kind in kinds)]
+        rows += [self.copy_row(self.copy_of(resident, kind)) for kind in kinds]
+        # The benchmark's world has no originals: it measures the exchange.
+        return rows if self.plan.vaccination_only else [*rows, *self.originals_of(resident)]
+
+    def business_number(self, resident: Resident) -> str:
+        """業務固有番号 of a resident in the previous municipality's health support system."""
+        return f"{700_000_000_000_000 + resident.number}"
+
+    def originals_of(self, resident: Resident) -> list[Any]:
+        """The target and the original of the vaccination record, in the previous municipality's health system."""
+        n = resident.number
+        items = pack_items(self.items_of(resident, VACCINATION))
+        number = self.business_number(resident)
+        day = self.items_of(resident, VACCINATION)[2].value
+        target = HealthTarget(
+            resident.previous,
+            number,
+            resident.previous_number,
+            found_by_number(self._keys.health(resident.previous), resident.individual_number),
+            FAMILY_NAMES[n % 10] + GIVEN_NAMES[n // 10 % 10],
+            f"{1940 + n % 70}0{1 + n % 9}1{n % 10}",
+            str(1 + n % 2),
+            DISTRICTS[n % len(DISTRICTS)],
+        )
+        original = HealthRecord(
+            resident.previous,
+            resident.previous_number,
+            VACCINATION,
+            "1",
+            1,
+            self.plan.at,
+            0,
+            number,
+            "PERFORMED",
+            day,
+            day,
+            LAYOUT,
+            "20260101",
+            False,
+            items,
+            hashlib.sha256(items).digest(),
+            f"W{VACCINATION[-2:]}-{n}",
+            "world",
+        )
+        return [target, original]
 
     def copy_of(self, resident: Resident, kind: str, command: CopyCommand = CopyCommand.REGISTER) -> CopySubmitted:
         """The sub-copy of a kind that the previous municipality holds, as a message."""
@@ -293,6 +373,42 @@ class World:
         """The rows of residents first to last (exclusive), a resident at a time."""
         for index in range(first, self.plan.residents if last is None else last):
             yield self.rows_of(self.resident(index))
+
+    def hub_counters(self) -> list[HubCounter]:
+        """Where the integrated numbers of each attached institution go on."""
+        return [HubCounter(code, self.plan.residents * 2) for code in self.attached]
+
+    def hub_rows(self, first: int = 0, last: int | None = None) -> list[Any]:
+        """What the attached institutions' hubs know of residents first to last (exclusive)."""
+        rows: list[Any] = []
+        for index in range(first, self.plan.residents if last is None else last):
+            resident = self.resident(index)
+            for code, number in (
+                (resident.home, resident.home_number),
+                (resident.previous, resident.previous_number),
+            ):
+                if code in self._vaults:
+                    rows += self._hub_rows_of(resident, code, number)
+        return rows
+
+    def _hub_rows_of(self, resident: Resident, code: str, number: str) -> list[Any]:
+        at, n, vault = self.plan.at, resident.number, self._vaults[code]
+        sealed, found_by = vault.seal(number, resident.individual_number), vault.hash(resident.individual_number)
+        name = f"{FAMILY_NAMES[n % 10]} {GIVEN_NAMES[n // 10 % 10]}"
+        born = (datetime(1950, 1, 1, tzinfo=UTC) + timedelta(days=n * 31 % 25_000)).strftime("%Y%m%d")
+        attributes = (name, f"{self.names[code]}模擬町{1 + n % 99}", born, str(1 + n % 2))
+        rows: list[Any] = [
+            HubPerson(code, number, sealed, found_by, *attributes, Link.LINKED.value, "", at, at),
+            HubBusinessNumber(code, HEALTH_SYSTEM, business_number(n), number, at),
+            HubCode(code, f"world.{number}", number, CodeState.ISSUED.value, "", at, at),
+        ]
+        if code == resident.previous:
+            kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
+            for kind in kinds:
+                copy = self.copy_of(resident, kind)
+                where = (code, number, kind, copy.record_key)
+                rows.append(HubCopy(*where, digest_of(copy), True, "world", 0, HEALTH_SYSTEM, "", 0, at))
+        return rows
 
     def inquiry(self, number: int, at: int, kind: str = VACCINATION) -> InquiryRequested:
         """The number-th inquiry: a resident's home asks the previous municipality."""

@@ -47,7 +47,7 @@ from broker.tables import (
     WitnessedLog,
 )
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
-from schemas.codec import decode, encode, name_of
+from schemas.codec import decode, decode_all, encode, name_of
 from schemas.records import (
     HoldConfirmed,
     InquiryAnswered,
@@ -57,10 +57,12 @@ from schemas.records import (
 )
 from services import code_management, copies, inquiry, provision_log, resident_register, witness
 from services.common import Terms
+from services.health_support import service as health_support
 from services.lists import Lists
 from services.network import Network, NetworkKeys
 from services.provision import Provider
-from services.world import Plan, World
+from services.vrs.service import Vrs
+from services.world import HEALTH_KINDS, Plan, World
 
 SHARDS = 2
 START_MS = 1_790_000_000_000
@@ -194,6 +196,7 @@ class CountryStore(MemoryStore):
 
     def __init__(self, tables: MemoryStore, session: Session, committed: Callable[[CountryTransaction], None]) -> None:
         self.tables, self.indexes, self.shards = tables.tables, tables.indexes, tables.shards
+        self.locks = tables.locks
         self.journal = tables.journal
         self._weather = session
         self._committed = committed
@@ -263,26 +266,25 @@ class Ground(MemoryStore):
 ground = cache(Ground)
 
 
-class KeptLists(Lists):
-    """List versions are immutable: all processes of all countries may share what was compiled."""
-
-
-LISTS = KeptLists()
-
-
 def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Terms = Terms()) -> Service:  # noqa: B008
     """One service as a new process makes it."""
     if name == "network":
-        return Network(base.network_keys, LISTS, SeededRandomness(process).bytes).service()
+        return Network(base.network_keys, Lists(), SeededRandomness(process).bytes).service()
     if name == "provision":
         draw, within = SeededRandomness(process).bytes, terms.cosigned_within_ms
-        return Provider(Verifier(base.network_public), LISTS, SteadySealer(process), keys.salts, draw, within).service()
+        return Provider(
+            Verifier(base.network_public), Lists(), SteadySealer(process), keys.salts, draw, within
+        ).service()
     if name == "provision_log":
         return provision_log.service(keys.institutions.sign_checkpoint, terms)
     if name == "witness":
         return witness.service(keys.institutions.cosign)
     if name == "resident_register":
         return resident_register.service(keys.register)
+    if name == "health_support":
+        return health_support.service(LARGEST_TRANSMISSION, HEALTH_KINDS)
+    if name == "vrs":
+        return Vrs(keys.vrs).service()
     if name == "inquiry":
         return inquiry.service(SeededRandomness(process).bytes)
     return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
@@ -298,6 +300,8 @@ NAMES = (
     "provision_log",
     "witness",
 )
+EVERYBODY = (*NAMES, "health_support", "vrs")
+LARGEST_TRANSMISSION = 20  # sub-copies in one transmission of this small country, instead of 200,000
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
 )
@@ -319,6 +323,7 @@ class Country:
     weather: Weather = field(default_factory=lambda: Weather(random.Random(0)))
     limits: Limits = LIMITS
     watched: bool = True
+    names: tuple[str, ...] = NAMES  # the services that run; the city's two only where they matter
     terms: Terms = Terms()  # noqa: RUF009 - a frozen value
     log_type: type[CountryLog] = CountryLog
     store_type: type[CountryStore] = CountryStore
@@ -348,7 +353,7 @@ class Country:
 
     def start(self) -> None:
         """One life-long task a service and shard."""
-        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in NAMES for shard in range(SHARDS)]
+        self.tasks += [asyncio.create_task(self._life(name, shard)) for name in self.names for shard in range(SHARDS)]
 
     async def _life(self, name: str, shard: int) -> None:
         """Start the worker again whenever its process has crashed; sometimes the old one lives on beside the new."""
@@ -438,9 +443,12 @@ class Country:
 
     def _appended(self, message: Outgoing) -> None:
         kind = name_of(message.value)
-        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed"):
+        if kind not in ("InquiryAnswered", "InquiryForwarded", "HoldConfirmed", "MessagesBundled"):
             return
-        said = decode(message.value)
+        for said in decode_all(message.value, MAXIMUM_RECORD_BYTES):
+            self._heard(said)
+
+    def _heard(self, said: Message) -> None:
         if isinstance(said, HoldConfirmed):
             self._confirmations[said.exchange_id].append(said)
         elif isinstance(said, InquiryForwarded):
@@ -613,7 +621,7 @@ class Country:
         """What has not come to its end yet, in words; holds and permits may stay open for days."""
         if self.landing:
             return f"{self.landing} late batches"
-        for name in NAMES:
+        for name in self.names:
             for shard in range(SHARDS):
                 standing = self.store.shards[name, shard]
                 if standing.outbox:
@@ -626,7 +634,7 @@ class Country:
         for head in self.store.tables[LogHead].values():
             if head.checkpoint_due_at:
                 return f"a checkpoint of {head.institution_code} is due"
-        for name in NAMES:
+        for name in self.names:
             for timer in service_named(name, self.keys, 0, self.base, self.terms).timers:
                 place = timer.row._fields.index(timer.column)
                 for row in self.store.tables[timer.row].values():

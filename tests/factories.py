@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any, TypeVar, cast
 
-from country import NAMES, PLAN, SHARDS, START_MS, Country, ground
+from country import PLAN, SHARDS, START_MS, Country, ground
 from structlog.testing import capture_logs
 
 from broker.adapters.memory import MemoryStore
@@ -22,7 +22,7 @@ from broker.decision import Decision
 from broker.facts import Facts
 from broker.keys import SEAL_INFO, Keys
 from broker.rules import numbers, permits, sealing
-from broker.rules.checks import History
+from broker.rules.checks import CARRIES_NUMBERS, History
 from broker.rules.permission_list import PermissionRow
 from broker.rules.records import whole
 from broker.rules.signing import sign_batch
@@ -232,7 +232,7 @@ class Story(Country):
     def start(self) -> None:
         """Every service that is not away."""
         self.alive: dict[str, list[asyncio.Task[None]]] = {}
-        for name in NAMES:
+        for name in self.names:
             if name not in self.away:
                 self.resume(name)
 
@@ -377,7 +377,7 @@ def canary(story: Story) -> list[str]:
             place = f"{topic}/{record.partition}/{record.offset}"
             everything = b"\n".join([record.key, record.value or b"", *(value for _, value in record.headers)])
             theirs = not record.headers  # what an institution itself writes on its own topic is not our doing
-            if not theirs and not topic.startswith("juki.") and numbers.find_individual_numbers(everything):
+            if not theirs and not CARRIES_NUMBERS.match(topic) and numbers.find_individual_numbers(everything):
                 found.append(f"{place}: an individual number")
             found += [f"{place}: {text}" for text in _codes_in(everything, owner, topic.startswith("institution."))]
     for table, rows in story.store.tables.items():

@@ -42,7 +42,7 @@ from broker.tables import (
     WitnessedLog,
 )
 from broker.topics import Destination, Topics
-from schemas.codec import Undecodable, decode, encode
+from schemas.codec import Undecodable, decode, decode_all, encode
 from schemas.records import (
     AcquisitionNumberAssigned,
     CodeAcquisitionRequested,
@@ -221,8 +221,8 @@ def history_of(system: System, texts: Sequence[checks.Text] = ()) -> History:
     wanted = [n for n in names if n.endswith(".replies") or "forwarded" in n or n.startswith("operations.")]
     for record in everything_on(parts, wanted):
         with suppress(Undecodable):
-            message = decode(record.value)
-            said[type(message)].append(message)
+            for message in decode_all(record.value):
+                said[type(message)].append(message)
     consumer = new_consumer(parts)
     try:
         ends = ends_of(consumer, names)
@@ -237,6 +237,7 @@ def history_of(system: System, texts: Sequence[checks.Text] = ()) -> History:
         bindings=rows[CodeBinding],
         codes=rows[NetworkCode],
         leaves=checks.leaves(rows[LogRecord]),
+        other_leaves=checks.other_leaves(rows[LogRecord]),
         heads=rows[LogHead],
         pair_heads=rows[PairHead],
         checkpoints=rows[Checkpoint],

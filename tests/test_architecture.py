@@ -25,6 +25,8 @@ ALLOWED = {
 }
 PARTICIPANTS = NAMES
 PARTICIPANT_MAY = {"broker", "schemas", "cryptography", "services.common", "services.lists"}
+# What a participant that is a package decides with; its other modules are tools around it.
+PARTS = {"health_support": ("service",), "vrs": ("service", "areas", "log")}
 IMPURE = {"time", "random", "secrets", "socket", "asyncio", "os", "subprocess", "threading", "uuid"}
 STANDARD = set(__import__("sys").stdlib_module_names)
 FIXED_FOLDERS = {"broker", "schemas", "services", "tests", "compose"}
@@ -44,6 +46,12 @@ def imports_of(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return found
+
+
+def participant_files(name: str) -> list[Path]:
+    """The modules a participant decides with."""
+    folder = ROOT / "services" / name
+    return [folder / f"{module}.py" for module in PARTS[name]] if name in PARTS else [ROOT / "services" / f"{name}.py"]
 
 
 def is_within(name: str, package: str) -> bool:
@@ -79,12 +87,22 @@ def test_rules_are_pure(path: Path) -> None:
 @pytest.mark.parametrize("name", PARTICIPANTS)
 def test_participants_never_import_each_other(name: str) -> None:
     """A participant speaks to another by messages alone."""
-    for imported in imports_of(ROOT / "services" / f"{name}.py"):
-        top = imported.partition(".")[0]
+    mine = {f"services.{name}.{module}" for module in PARTS.get(name, ())}
+    for path in participant_files(name):
+        for imported in imports_of(path):
+            top = imported.partition(".")[0]
 
-        assert top in STANDARD or any(is_within(imported, package) for package in PARTICIPANT_MAY), (
-            f"services/{name}.py imports {imported}"
-        )
+            assert top in STANDARD or any(is_within(imported, package) for package in PARTICIPANT_MAY | mine), (
+                f"{path.relative_to(ROOT)} imports {imported}"
+            )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "services" / "integrated_number").glob("*.py")), ids=lambda p: p.name)
+def test_the_hub_is_a_client_like_any_other(path: Path) -> None:
+    """The institutions' own system knows the intermediate server by its messages alone."""
+    inside = [one for one in imports_of(path) for name in PARTICIPANTS if is_within(one, f"services.{name}")]
+
+    assert inside == [], path.name
 
 
 def test_adapters_are_met_at_the_edge_only() -> None:
@@ -95,9 +113,8 @@ def test_adapters_are_met_at_the_edge_only() -> None:
         assert not edge, path.name
 
     for name in PARTICIPANTS:
-        imported = imports_of(ROOT / "services" / f"{name}.py")
-
-        assert not [one for one in imported if is_within(one, "broker.adapters")], name
+        for path in participant_files(name):
+            assert not [one for one in imports_of(path) if is_within(one, "broker.adapters")], path.name
 
 
 def services() -> dict[str, object]:

@@ -18,6 +18,7 @@ from services import docs
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+PAGES = ("README.md", "docs/client.md", "docs/hub.md")
 SLOW = ("make ", "chukan up", "chukan demo", "chukan bench")  # run as tests of their own
 
 
@@ -41,7 +42,7 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [one for name in ("README.md", "docs/client.md") for one in commands_in(name) if not one.startswith(SLOW)],
+    [one for name in PAGES for one in commands_in(name) if not one.startswith(SLOW)],
 )
 def test_documented_commands_are_real(command: str) -> None:
     """Each command of the documents exists: its own --help answers, or it runs as it stands."""
@@ -49,7 +50,7 @@ def test_documented_commands_are_real(command: str) -> None:
     assert words[0] in ("chukan", "python"), command
     if words[0] == "python":
         return
-    verb = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
+    verb = [word for word in words[1:4] if re.fullmatch(r"[a-z]+", word)]
     environment = {**os.environ, "COLUMNS": "200"}
     shown = subprocess.run(
         [BIN / "chukan", *verb, "--help"], capture_output=True, text=True, env=environment, timeout=60, check=False

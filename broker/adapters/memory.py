@@ -148,6 +148,7 @@ class MemoryStore:
             one: defaultdict(dict) for one in LOOKUP_OF
         }
         self.shards: dict[tuple[str, int], _Shard] = defaultdict(_Shard)
+        self.locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.journal: list[Step] = []
         self._weather = weather
 
@@ -155,6 +156,7 @@ class MemoryStore:
         """The same tables seen through other weather: one worker's connection."""
         other = MemoryStore(weather)
         other.tables, other.indexes, other.shards = self.tables, self.indexes, self.shards
+        other.locks = self.locks
         other.journal = self.journal
         return other
 
@@ -195,15 +197,25 @@ class MemoryStore:
         state.owner, state.lease_until = owner, now + lease_ms
         return Claim(state.epoch, state.batch, dict(state.positions), tuple(sorted(state.outbox.items())))
 
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """See `Store.release`."""
+        await self._weather("release")
+        state = self.shards[service, shard]
+        if state.epoch == epoch:
+            state.lease_until = 0
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """See `Store.transaction`."""
         await self._weather("begin")
         transaction = MemoryTransaction(self, self._weather)
-        yield transaction
-        await self._weather("commit")
-        transaction.commit()
-        await self._weather("committed")
+        try:
+            yield transaction
+            await self._weather("commit")
+            transaction.commit()
+            await self._weather("committed")
+        finally:
+            transaction.let_go()
 
     async def due(
         self, kind: type[Any], column: str, states: tuple[str, ...], between: tuple[int, int], limit: int
@@ -236,6 +248,7 @@ class MemoryTransaction:
         self._writes: list[tuple[type[Any], Sequence[Any], Sequence[tuple[Any, ...]]]] = []
         self._changes: list[tuple[type[Any], tuple[str, ...], Sequence[Any]]] = []
         self._advance: Advance | None = None
+        self._held: list[str] = []
 
     async def rows(self, kind: type[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
         """See `Transaction.rows`."""
@@ -276,6 +289,16 @@ class MemoryTransaction:
         """See `Transaction.remove`."""
         await self._weather("write")
         self._writes.append((kind, (), list(keys)))
+
+    async def alone(self, name: str) -> None:
+        """See `Transaction.alone`."""
+        await self._store.locks[name].acquire()
+        self._held.append(name)
+
+    def let_go(self) -> None:
+        """Others may go on."""
+        while self._held:
+            self._store.locks[self._held.pop()].release()
 
     async def advance(self, advance: Advance) -> None:
         """See `Transaction.advance`."""

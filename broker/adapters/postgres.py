@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
@@ -18,6 +17,9 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from broker.adapters.queries import QUERIES as QUERIES  # noqa: PLC0414 - those who report ask for it here
+from broker.adapters.queries import load_queries as load_queries  # noqa: PLC0414
+from broker.adapters.separation import separate
 from broker.errors import Fenced, Held, OwnFault, Unstorable, WorldFault
 from broker.journal import pack_offsets
 from broker.ports import Advance, Cause, Claim, Position, Source, Store, Transaction
@@ -28,17 +30,6 @@ STREAM_ROWS = 5_000  # in one batch of a streamed result
 IDLE_SECONDS = 5  # no owner thinks so long inside a transaction: one that stands still must let go of its locks
 
 
-def load_queries() -> dict[str, str]:
-    """The named statements of queries.sql, their comments left out."""
-    text = resources.files("broker.adapters").joinpath("queries.sql").read_text(encoding="utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return {
-        name: "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
-        for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
-
-
-QUERIES = load_queries()
 EMPTY_COLUMNS: tuple[list[Any], ...] = ([], [], [], [])
 
 
@@ -189,7 +180,10 @@ async def connect_pool(dsn: str, size: int) -> asyncpg.Pool[asyncpg.Record]:
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Apply the numbered migrations that are not yet in; returns their names. One at a time, each whole or not."""
+    """Apply the numbered migrations that are not yet in, then separate the institutions; returns the migrations' names.
+
+    One at a time, each whole or not.
+    """
     applied = []
     folder = resources.files("broker.adapters").joinpath("migrations")
     scripts = sorted((path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
@@ -206,6 +200,7 @@ async def migrate(dsn: str) -> list[str]:
                     await connection.execute(script.read_text(encoding="utf-8"))
                     await connection.execute("insert into migrations values ($1, now())", script.name)
                 applied.append(script.name)
+            await separate(connection)
         finally:
             await asyncio.wait_for(connection.close(), CALL_SECONDS)
     return applied
@@ -247,6 +242,11 @@ class PostgresStore:
             tuple((one["batch"], one["body"]) for one in outbox),
         )
 
+    async def release(self, service: str, shard: int, epoch: int) -> None:
+        """See `Store.release`."""
+        async with self._connection() as connection:
+            await connection.execute(QUERIES["release_shard"], service, shard, epoch)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """See `Store.transaction`."""
@@ -283,6 +283,12 @@ class PostgresStore:
         async with self._connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
         return found
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[PostgresWork]:
+        """One transaction for what needs more than keys; commits on leaving without an exception."""
+        async with self._connection() as connection, connection.transaction():
+            yield PostgresWork(connection, self._reached)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
@@ -345,6 +351,10 @@ class PostgresTransaction:
         """See `Transaction.remove`."""
         await self._connection.execute(STATEMENTS[kind].remove, *_columns(keys))
 
+    async def alone(self, name: str) -> None:
+        """See `Transaction.alone`."""
+        await self._connection.execute(QUERIES["alone"], name)
+
     async def advance(self, advance: Advance) -> None:
         """See `Transaction.advance`."""
         held = await self._connection.fetchval(
@@ -364,17 +374,21 @@ class PostgresTransaction:
             raise Fenced(f"{advance.service}/{advance.shard}: another owner has replaced epoch {advance.epoch}")
 
 
-class PostgresSnapshot(PostgresTransaction):
-    """A transaction that only reads: what a report sees is one moment of the installation."""
+class PostgresWork(PostgresTransaction):
+    """A transaction with named statements beside those that every table has."""
 
     async def query(self, statement: str, *values: Any) -> list[asyncpg.Record]:
-        """Rows of a reading statement."""
+        """The rows a statement gives."""
         found: list[asyncpg.Record] = await self._connection.fetch(statement, *values, timeout=CALL_SECONDS * 10)
         return found
 
     async def select(self, kind: type[Any], statement: str, *values: Any) -> list[Any]:
         """Whole rows of a table."""
         return [_row(kind, record) for record in await self.query(statement, *values)]
+
+
+class PostgresSnapshot(PostgresWork):
+    """A transaction that only reads: what a report sees is one moment of the installation."""
 
     async def stream(self, statement: str, *values: Any) -> AsyncGenerator[list[asyncpg.Record], None]:
         """Rows in batches, for results that need not fit memory."""

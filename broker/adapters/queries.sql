@@ -11,6 +11,10 @@ returning epoch, batch
 -- Who holds the shard, for the error text.
 select owner from shards where service = $1 and shard = $2
 
+-- name: release_shard
+-- Nobody need wait for this owner's lease.
+update shards set lease_until = 0 where service = $1 and shard = $2 and epoch = $3
+
 -- name: shard_positions
 -- How far the shard has come on each partition.
 select topic, partition, next_offset, seen::text as seen from positions where service = $1 and shard = $2
@@ -87,6 +91,7 @@ select * from provisions where exchange_id > $1 and ($2 = '' or exchange_id <= $
 -- name: log_records_between
 -- The records of a slice, of all parties.
 select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= $2)
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by institution_code, sequence
 
 -- name: log_owners
@@ -155,6 +160,7 @@ select * from log_forks order by found_at, institution_code, witness_code limit 
 -- Records for people to look at, newest first; an empty filter lets everything pass.
 select * from log_records
 where ($1 = '' or institution_code = $1) and ($2 = '' or exchange_id = $2)
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by recorded_at desc, institution_code, sequence desc
 
 -- name: records_of_exchange
@@ -181,17 +187,210 @@ select * from permission_list_versions order by list_version limit $1
 -- Whose these linkage codes are.
 select linkage_code, internal_id, institution_code from network_codes where linkage_code = any($1::text[])
 
+-- name: drift_owners
+-- Institutions that keep originals, or copies of kinds that have originals.
+select institution_code from (
+    select institution_code from health_targets union select institution_code from health_records
+    union select institution_code from copy_records where spi_name_code = any($1::text[])
+) as one where $2 = '' or institution_code = $2 order by institution_code
+
+-- name: original_buckets
+-- The originals of an institution folded into buckets of persons, as broker.rules.drift does it.
+select bucket, sha256(string_agg(leaf, ''::bytea order by leaf)) as digest, count(*) as records from (
+    select (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6) as bucket,
+        sha256(convert_to(integrated_number || '/' || spi_name_code || '/' || record_key || '/', 'UTF8') || items_digest) as leaf
+    from health_records
+    where institution_code = $1 and superseded_at = 0 and stage <> 'CANCELLED' and spi_name_code = any($2::text[])
+) as one group by bucket
+
+-- name: copy_buckets
+-- The sub-copies of an institution, folded in the same way.
+select bucket, sha256(string_agg(leaf, ''::bytea order by leaf)) as digest, count(*) as records from (
+    select (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6) as bucket,
+        sha256(convert_to(integrated_number || '/' || spi_name_code || '/' || record_key || '/', 'UTF8') || sha256(items)) as leaf
+    from copy_records
+    where institution_code = $1 and known_to = 0 and spi_name_code = any($2::text[])
+) as one group by bucket
+
+-- name: originals_in_buckets
+-- All versions of the originals of the persons in these buckets.
+select * from health_records
+where institution_code = $1 and spi_name_code = any($2::text[])
+and ((get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6)) = any($3::int[])
+
+-- name: copies_in_buckets
+-- The current sub-copies of the persons in these buckets.
+select * from copy_records
+where institution_code = $1 and known_to = 0 and spi_name_code = any($2::text[])
+and ((get_byte(sha256(convert_to(integrated_number, 'UTF8')), 0) << 2) | (get_byte(sha256(convert_to(integrated_number, 'UTF8')), 1) >> 6)) = any($3::int[])
+
+-- name: answers_of
+-- What an institution answered, with whose it was and the period that was asked for.
+select r.exchange_id, r.recorded_at, r.body, r.detail, b.integrated_number, p.received_at,
+    coalesce((select e.conditions from exchanges e where e.exchange_id = r.exchange_id), '') as conditions
+from log_records r join provisions p on p.exchange_id = r.exchange_id and p.institution_code = r.institution_code
+join code_bindings b on b.institution_code = p.institution_code and b.linkage_code = p.linkage_code
+where r.institution_code = $1 and r.party = 'PROVIDER' and r.recorded_at >= $2 order by r.sequence
+
+-- name: originals_of_persons
+-- All versions of the originals of these persons.
+select found.* from unnest($2::text[]) as wanted(person)
+cross join lateral (
+    select * from health_records where institution_code = $1 and integrated_number = wanted.person offset 0
+) as found
+
+-- name: copies_of_persons
+-- All versions of the sub-copies of these persons.
+select found.* from unnest($2::text[]) as wanted(person)
+cross join lateral (
+    select * from copy_records where institution_code = $1 and integrated_number = wanted.person offset 0
+) as found
+
+-- name: health_queue_of
+-- What waits to go out.
+select * from health_queues where institution_code = $1
+
+-- name: vrs_log_of
+-- A municipality's log of provisions in VRS, in its order.
+select * from vrs_records where institution_code = $1 order by sequence
+
+-- name: vrs_log_head_of
+-- Where that log says it stands.
+select * from vrs_log_heads where institution_code = $1
+
+-- name: vrs_checkpoints_of
+-- What VRS has signed over it, oldest first.
+select * from vrs_checkpoints where institution_code = $1 order by size
+
+-- name: vrs_doses_of
+-- The doses of one area, still sealed.
+select * from vrs_doses where institution_code = $1 order by voucher_number, dose_number
+
+-- name: health_person
+-- A target by the business number.
+select * from health_targets where institution_code = $1 and business_person_number = $2
+
+-- name: health_person_by_hash
+-- Targets by the keyed hash of an individual number.
+select * from health_targets where institution_code = $1 and number_hash = $2 and length(number_hash) > 0
+
+-- name: health_records_of
+-- The current originals of a person.
+select * from health_records
+where institution_code = $1 and integrated_number = $2 and superseded_at = 0
+order by spi_name_code, record_key
+
+-- name: health_extract
+-- The current originals with what totals are made of: no name and no number of any kind but the integrated one, which
+-- the extraction turns into a pseudonym.
+select r.integrated_number, r.spi_name_code, r.record_key, r.stage, r.received_on, r.performed_on, r.items,
+    t.birth_date, t.sex, t.district
+from health_records r
+join health_targets t
+on t.institution_code = r.institution_code and t.business_person_number = r.business_person_number
+where r.institution_code = $1 and r.superseded_at = 0 and r.stage <> 'CANCELLED'
+-- name: table_standings
+-- How every table stands: row-level security, its owner, its policies, and what others than the owner may do.
+select c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
+       pg_get_userbyid(c.relowner)::text as owner,
+       coalesce((select string_agg(
+           concat_ws(' ', p.polname, p.polcmd::text, p.polpermissive, p.polroles::regrole[],
+                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+           ', ' order by p.polname) from pg_policy p where p.polrelid = c.oid), '') as policies,
+       coalesce((select string_agg(concat_ws(' ', a.grantee::regrole, lower(a.privilege_type)), ', '
+                                   order by a.grantee::regrole::text collate "C", a.privilege_type)
+                 from aclexplode(c.relacl) a where a.grantee <> c.relowner), '') as rights
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'p') order by c.relname
+
+-- name: alone
+-- Wait until nobody else holds this name, and hold it until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1, 7264230003))
+
+-- name: operations_newest
+-- What an institution's staff did, newest first.
+select * from log_records where institution_code = $1 and party = 'STAFF' order by sequence desc limit $2
+
+-- name: batches_of
+-- An institution's batches of copies, newest first.
+select * from copy_batches where institution_code = $1 order by opened_at desc, batch_id limit $2
+
+-- name: exchanges_of_code
+-- In which exchanges an institution was asked about, or asked about, the person behind one of its codes.
+select exchange_id from provisions where institution_code = $1 and linkage_code = $2
+union select exchange_id from exchanges where institution_code = $1 and linkage_code = $2
+
+-- name: records_of_network
+-- The network's own records of these exchanges.
+select * from log_records where institution_code = $1 and exchange_id = any($2::text[]) and party = 'NETWORK'
+-- name: records_to_erase
+-- Records made before a moment whose detail is still there, log by log.
+select institution_code, sequence from log_records
+where recorded_at < $1 and detail <> '' order by institution_code, sequence limit $2
+
+-- name: records_to_erase_of_exchange
+-- The records of one exchange whose detail is still there.
+select institution_code, sequence from log_records
+where exchange_id = $1 and detail <> '' order by institution_code, sequence
+
+-- name: exchanges_to_erase
+-- Ended exchanges from before a moment that still lead to a person.
+select exchange_id from exchanges
+where requested_at < $1 and integrated_number <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: answers_to_erase
+-- Ended exchanges from before a moment whose answer is still kept.
+select exchange_id from exchanges
+where requested_at < $1 and answer <> '' and outcome <> '' order by requested_at, exchange_id limit $2
+
+-- name: provisions_to_erase
+-- Closed provisions from before a moment that still lead to a person.
+select exchange_id from provisions
+where received_at < $1 and linkage_code <> '' and state <> 'HELD' order by received_at, exchange_id limit $2
+
+-- name: copies_to_erase
+-- Persons and kinds with versions that ended before a moment and whose content is still there.
+select distinct institution_code, integrated_number, spi_name_code from copy_records
+where known_to > 0 and known_to < $1 and digest <> '' order by 1, 2, 3 limit $2
+
+-- name: leaves_below
+-- The leaf hashes of a log below a size, in their order.
+select leaf from log_records where institution_code = $1 and sequence < $2 order by sequence
+
+-- name: pair_records
+-- The records of one pair with numbers from one to another.
+select * from log_records
+where institution_code = $1 and counterpart = $2 and pair_sequence between $3 and $4 order by sequence
+
+-- name: pair_last_below
+-- The pair's last number below a place of the log; 0 when there is none.
+select coalesce(max(pair_sequence), 0) as last from log_records
+where institution_code = $1 and counterpart = $2 and sequence < $3
+
+-- name: certificates_of
+-- The certificates of erasure in one log, oldest first.
+select * from log_records where institution_code = $1 and party = 'ERASURE' order by sequence
+
+-- name: exchange_to_erase
+-- One ended exchange that still leads to a person.
+select exchange_id from exchanges
+where exchange_id = $1 and (integrated_number <> '' or answer <> '') and outcome <> ''
+
+-- name: provision_to_erase
+-- What is kept of one exchange at the provider and still leads to a person.
+select exchange_id from provisions where exchange_id = $1 and linkage_code <> '' and state <> 'HELD'
+
 -- name: decisions_recorded
 -- What network and providers recorded, with the consent and the permit's time that the network keeps; an exchange's
 -- records lie together, the network's first.
 select r.exchange_id, r.recorded_at, r.body, n.consent_obtained, n.expires_at
 from log_records r left join network_exchanges n on n.exchange_id = r.exchange_id
-where r.party <> 'INQUIRER'
+where r.party in ('NETWORK', 'PROVIDER')
 order by r.exchange_id, r.party
 
 -- name: decisions_recorded_count
 -- How many those are.
-select count(*) from log_records where party <> 'INQUIRER'
+select count(*) from log_records where party in ('NETWORK', 'PROVIDER')
 
 -- name: log_sizes
 -- How far each log goes.
@@ -199,7 +398,8 @@ select institution_code, size from log_heads order by institution_code
 
 -- name: log_exchanges_from
 -- Which exchanges a log's records from this place on are about.
-select sequence, exchange_id from log_records where institution_code = $1 and sequence >= $2 order by sequence
+select sequence, exchange_id from log_records
+where institution_code = $1 and sequence >= $2 and party in ('INQUIRER', 'NETWORK', 'PROVIDER') order by sequence
 
 -- name: permits_since
 -- Exchanges whose permits expire after this moment, in that order.
@@ -246,7 +446,9 @@ order by permit_id
 
 -- name: export_log_records
 -- The records written in that time, a log at a time.
-select * from log_records where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+select * from log_records
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by institution_code, sequence
 
 -- name: export_codes

@@ -45,7 +45,7 @@ Source = tuple[str, int]
 NETWORK_OPEN = frozenset({"ISSUED", "USED"})
 NETWORK_FINAL = frozenset({"RETURNED", "COMPLETED", "EXPIRED"})
 LOCALLY_ENDED = frozenset({State.REJECTED_LOCAL})
-CARRIES_NUMBERS = re.compile(r"^juki\.[0-9a-z]+\.identities$")
+CARRIES_NUMBERS = re.compile(r"^(juki\.[0-9a-z]+\.identities|vrs\.[0-9a-z]+\.requests)$")
 KEEPS_CODES = "network_codes"
 CODE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
@@ -109,6 +109,9 @@ class Text(NamedTuple):
     data: bytes
 
 
+PARTIES = frozenset(Party)
+
+
 class History(NamedTuple):
     """What has happened, or all of it that concerns some exchanges. Messages are given as often as they were said.
 
@@ -123,6 +126,7 @@ class History(NamedTuple):
     bindings: Sequence[CodeBinding] = ()
     codes: Sequence[NetworkCode] = ()
     leaves: Sequence[Leaf] = ()
+    other_leaves: Sequence[LogRecord] = ()
     heads: Sequence[LogHead] = ()
     pair_heads: Sequence[PairHead] = ()
     checkpoints: Sequence[Checkpoint] = ()
@@ -138,9 +142,14 @@ class History(NamedTuple):
     texts: Sequence[Text] = ()
 
 
+def other_leaves(rows: Iterable[LogRecord]) -> tuple[LogRecord, ...]:
+    """Rows of logs that are no party's record of an exchange: they count in their log and say nothing of exchanges."""
+    return tuple(row for row in rows if row.party not in PARTIES)
+
+
 def leaves(rows: Iterable[LogRecord]) -> tuple[Leaf, ...]:
-    """Rows of logs with their records decoded; Undecodable for bytes that are none."""
-    return tuple(Leaf(row, whole(row.body, row.detail)) for row in rows)
+    """Rows of logs with their records decoded, other leaves left out; Undecodable for bytes that are no record."""
+    return tuple(Leaf(row, whole(row.body, row.detail)) for row in rows if row.party in PARTIES)
 
 
 # ── inquiries and their answers ──────────────────────────────────────────────────────────────────────────────────
@@ -323,8 +332,12 @@ def blocked_only_by_hand(history: History) -> list[Violation]:
         if asked is None or provision is None:
             found.append(Violation(name, record.exchange_id, "answered, but neither asked nor served"))
             continue
+        if not asked.conditions or not provision.linkage_code:
+            continue  # what it was about is erased
         owner = provision.institution_code
         person = (owner, persons.get((owner, provision.linkage_code), ""), record.spi_name_code)
+        if not all(copy.digest for copy in copies[person]):
+            continue  # what it rested on may be erased
         used = _copies_behind(record, copies[person], asked)
         if used is None:
             found.append(Violation(name, record.exchange_id, "rests on copies that never were"))
@@ -356,12 +369,16 @@ def _copies_behind(record: ProvisionRecorded, versions: Sequence[CopyRecord], as
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _every_row(history: History) -> list[LogRecord]:
+    return [leaf.row for leaf in history.leaves] + list(history.other_leaves)
+
+
 def logs_without_gaps(history: History) -> list[Violation]:
     """Each log counts its records from 0, each pair from 1, both without a gap, up to where the heads say."""
     name, found = "logs_without_gaps", []
     sequences: dict[str, list[int]] = defaultdict(list)
     pairs: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, _ in history.leaves:
+    for row in _every_row(history):
         sequences[row.institution_code].append(row.sequence)
         pairs[row.institution_code, row.counterpart].append(row.pair_sequence)
     sizes = {head.institution_code: head.size for head in history.heads}
@@ -380,10 +397,13 @@ def logs_without_gaps(history: History) -> list[Violation]:
 def leaves_cover_records(history: History) -> list[Violation]:
     """Each leaf is the hash of its record at its place, the row names the record it holds, and the detail is the one
     that the record vouches for."""
-    name, found = "leaves_cover_records", []
+    name = "leaves_cover_records"
+    found = [
+        Violation(name, f"{row.institution_code}/{row.sequence}", "the leaf is of something else")
+        for row in _every_row(history)
+        if leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) != row.leaf
+    ]
     for row, record in history.leaves:
-        if leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) != row.leaf:
-            found.append(Violation(name, f"{row.institution_code}/{row.sequence}", "the leaf is of something else"))
         refusal = detail_refusal(record, row.detail)
         if refusal:
             found.append(Violation(name, f"{row.institution_code}/{row.sequence}", refusal))
@@ -397,7 +417,7 @@ def checkpoints_match(history: History) -> list[Violation]:
     """Every checkpoint has its log's name and the root of the leaves below its size, so each continues the last."""
     name, found = "checkpoints_match", []
     hashes: dict[str, dict[int, bytes]] = defaultdict(dict)
-    for row, _ in history.leaves:
+    for row in _every_row(history):
         hashes[row.institution_code][row.sequence] = row.leaf
     for one in history.checkpoints:
         try:
@@ -624,8 +644,8 @@ class Watcher:
     def see(self, history: History) -> list[Violation]:
         """What of this cannot follow what was seen before."""
         found: list[Violation] = []
-        for row in history.exchanges:
-            self._step("exchange", row.exchange_id, row.state, REACHABLE, found)
+        for asked in history.exchanges:
+            self._step("exchange", asked.exchange_id, asked.state, REACHABLE, found)
         for network in history.network_exchanges:
             self._step("network", network.exchange_id, network.state, NETWORK_PATHS, found)
         for provision in history.provisions:
@@ -633,8 +653,8 @@ class Watcher:
         for answer in history.answers:
             key = (answer.inquirer_institution_code, answer.record_identification_number)
             self._keep("answer", key, answer, found)
-        for leaf in sorted(history.leaves, key=lambda leaf: leaf.row[:2]):
-            self._grow(leaf.row, found)
+        for row in sorted(_every_row(history), key=lambda row: row[:2]):
+            self._grow(row, found)
         for one in history.checkpoints:
             self._keep("checkpoint", (one.institution_code, one.size), one.note, found)
             self._compare(one, found)

@@ -27,6 +27,7 @@ from schemas.records import (
     InquiryCancelRequested,
     InquiryRequested,
     Item,
+    LinkageSuspensionRequested,
     RequestedKind,
 )
 
@@ -176,6 +177,12 @@ FORMS: dict[type[Any], dict[str, Form]] = {
         "request_id": RECORD_ID,
         "integrated_number": INTEGRATED,
         "valid_to": Form(lambda n: n > 0, "1以上", "above 0"),
+    },
+    LinkageSuspensionRequested: {
+        "institution_code": INSTITUTION,
+        "request_id": RECORD_ID,
+        "integrated_number": INTEGRATED,
+        "reason": _text(200),
     },
     IdentityNotified: {
         "institution_code": INSTITUTION,

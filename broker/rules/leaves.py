@@ -6,9 +6,23 @@ of the counterpart's name (1) and the name, then the record as framed Avro. The 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from broker.rules import merkle
+from schemas.records import OperationRecorded, ProvisionRecorded
 
 LEAF_VERSION = b"\x01"
+STAFF = "STAFF"  # the party and the counterpart of what staff did
+
+Names = tuple[str, str, str]
+"""Whose log, which exchange or operation, which party: what the row of a leaf says beside its body."""
+
+NAMES_OF: dict[type[Any], Callable[[Any], Names]] = {
+    ProvisionRecorded: lambda record: (record.institution_code, record.exchange_id, record.party.value),
+    OperationRecorded: lambda record: (record.institution_code, record.operation_id, STAFF),
+}
+"""Every type of message that may be a leaf, told apart by its schema's number."""
 
 
 def leaf_of(sequence: int, counterpart: str, pair_sequence: int, body: bytes) -> bytes:

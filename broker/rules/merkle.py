@@ -8,12 +8,14 @@ One convention throughout: outside `leaf_hash`, a leaf *is* its 32-byte leaf has
 a tree is rebuilt.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
+MAX_MULTI_SIZE = 2**48
 _SIZE_BYTES = 8
 _LEAF = b"\x00"
 _NODE = b"\x01"
@@ -263,6 +265,49 @@ def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: 
     if old_size == 0:
         return not proof and old_root == EMPTY_ROOT
     return _both_roots(old_size, new_size, old_root, proof) == (old_root, new_root)
+
+
+def multi_proof(leaves: Sequence[bytes], places: Collection[int]) -> tuple[bytes, ...]:
+    """The roots of the largest subtrees that hold none of these places, left to right: with the leaves at the places
+    they give the root. MerkleError when there is no place, or one that is not in the tree."""
+    wanted = sorted(set(places))
+    if not wanted or not 0 <= wanted[0] <= wanted[-1] < len(leaves):
+        raise MerkleError(f"no such places in a tree of size {len(leaves)}")
+    found: list[bytes] = []
+
+    def visit(start: int, end: int, first: int, last: int) -> None:
+        if first == last:
+            found.append(root(leaves[start:end]))
+        elif end - start > 1:
+            split = start + _split_point(end - start)
+            middle = bisect_left(wanted, split, first, last)
+            visit(start, split, first, middle)
+            visit(split, end, middle, last)
+
+    visit(0, len(leaves), 0, len(wanted))
+    return tuple(found)
+
+
+def root_from_multi(found: Mapping[int, bytes], size: int, proof: Sequence[bytes]) -> bytes | None:
+    """The root that these leaf hashes at their places lead to with a multi proof; None unless it fits exactly."""
+    wanted = sorted(found)
+    if not wanted or not 0 <= wanted[0] <= wanted[-1] < size <= MAX_MULTI_SIZE:
+        return None
+    if any(len(part) != HASH_BYTES for part in (*found.values(), *proof)):
+        return None
+    rest = iter(proof)
+
+    def visit(start: int, end: int, first: int, last: int) -> bytes:
+        if first == last:
+            return next(rest, b"")
+        if end - start == 1:
+            return found[start]
+        split = start + _split_point(end - start)
+        middle = bisect_left(wanted, split, first, last)
+        return node_hash(visit(start, split, first, middle), visit(split, end, middle, last))
+
+    result = visit(0, size, 0, len(wanted))
+    return result if next(rest, None) is None else None
 
 
 def _both_roots(old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes] | None:

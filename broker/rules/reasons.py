@@ -1,7 +1,9 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 95x health support.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
+system, from 950 on its staff and keys.
 """
 
 from __future__ import annotations
@@ -169,6 +171,100 @@ REASONS: dict[str, Reason] = {
     ),
     "CODE_UNKNOWN": Reason("SIM-E708", "失効させる符号がありません", "there is no linkage code to revoke"),
     "REVOKED": Reason("SIM-E709", "符号は失効しました", "the linkage code was revoked"),
+    # staff
+    "LOGIN_REFUSED": Reason("SIM-E951", "職員番号またはパスワードが違います", "the account or the password is wrong"),
+    "ACCOUNT_LOCKED": Reason(
+        "SIM-E952", "続けて失敗したため、しばらく認証できません", "shut out for a while after failures in a row"
+    ),
+    "NOT_SIGNED_IN": Reason(
+        "SIM-E953", "認証されていません。chukan login を先に行ってください", "not signed in; use chukan login first"
+    ),
+    "SESSION_EXPIRED": Reason("SIM-E954", "セッションの有効期限が切れました", "the session has expired"),
+    "SESSION_STOLEN": Reason(
+        "SIM-E955",
+        "使用済みの認証情報が使われました。盗用の疑いがあるため、この職員のすべてのセッションを終了しました",
+        "a used token came back or came from elsewhere: all sessions of the account were ended",
+    ),
+    "SESSION_ENDED": Reason("SIM-E956", "終了したセッションです", "the session was ended"),
+    "ACCOUNT_DISABLED": Reason("SIM-E957", "利用が停止されている職員です", "the account is disabled"),
+    "RIGHT_MISSING": Reason(
+        "SIM-E958", "この操作または情報を扱う権限がありません", "there is no right to this operation or kind"
+    ),
+    "SELF_GRANT": Reason("SIM-E959", "自分自身に権限を付与することはできません", "nobody grants a right to oneself"),
+    "DUTIES_CONFLICT": Reason(
+        "SIM-E960", "一人に兼ねさせられない職務です", "one person must not have these duties together"
+    ),
+    "ASKED_BY_SAME_PERSON": Reason(
+        "SIM-E961", "照会した職員は提供を確認できません", "whoever asked cannot confirm the answer"
+    ),
+    "SET_UP_BY_SAME_PERSON": Reason(
+        "SIM-E962", "自動応答不可を設定した職員は提供を確認できません", "whoever set the flag cannot confirm the answer"
+    ),
+    "ACCOUNT_UNKNOWN": Reason("SIM-E963", "登録されていない職員です", "there is no such account"),
+    "ACCOUNT_EXISTS": Reason("SIM-E964", "登録済みの職員です", "the account exists already"),
+    "PASSWORD_WEAK": Reason(
+        "SIM-E965", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
+    ),
+    "KEY_UNKNOWN": Reason("SIM-E971", "その世代の鍵はありません", "there is no key of that generation"),
+    "KEY_NOT_YET": Reason("SIM-E972", "鍵はまだ有効ではありません", "the key is not yet good"),
+    "KEY_ENDED": Reason("SIM-E973", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
+    "KEY_REVOKED": Reason("SIM-E974", "失効した鍵です", "the key was revoked"),
+    "OTHER_INSTITUTION": Reason("SIM-E966", "他の機関の情報です", "it belongs to another institution"),
+    # the integrated-number system
+    "BUSINESS_NUMBER_UNKNOWN": Reason(
+        "SIM-E901",
+        "この業務システムの業務固有番号として登録されていません",
+        "this business system has registered no such business number",
+    ),
+    "BUSINESS_NUMBER_TAKEN": Reason(
+        "SIM-E902",
+        "業務固有番号はすでに別の方に紐付いています",
+        "the business number is linked to another person already",
+    ),
+    "NUMBER_LINKED_ELSEWHERE": Reason(
+        "SIM-E903",
+        "個人番号はすでに別の統合番号に紐付いています",
+        "the individual number is linked to another integrated number",
+    ),
+    "ATTRIBUTES_DISAGREE": Reason(
+        "SIM-E904",
+        "登録済みの4情報と一致しません。誤った紐付けの疑いがあるため、既存の紐付けを停止しました",
+        "the attributes differ from those on file: the link is suspect, and was suspended",
+    ),
+    "LINK_NOT_IN_FORCE": Reason(
+        "SIM-E905",
+        "個人番号との紐付けが有効ではありません",
+        "the person's link to an individual number is not in force",
+    ),
+    "LINK_STATE": Reason(
+        "SIM-E906", "紐付けの状態に合わない操作です", "this cannot be done to the link in its present state"
+    ),
+    "NUMBER_WRONG": Reason(
+        "SIM-E907", "個人番号の検査用数字が一致しません", "the individual number's check digit does not hold"
+    ),
+    "NUMBER_DISAGREES": Reason(
+        "SIM-E908",
+        "統合番号が業務固有番号の方のものと一致しません",
+        "the integrated number is not the one of that business number",
+    ),
+    "AFFAIR_NOT_ALLOWED": Reason(
+        "SIM-E909", "この業務システムに許可されていない事務です", "this business system may not act for this affair"
+    ),
+    "TOO_MANY_ROWS": Reason("SIM-E910", "1ファイルの上限件数を超えています", "the file holds more rows than it may"),
+    "CHARACTER_REFUSED": Reason("SIM-E911", "変換できない文字があります", "a character cannot be converted"),
+    "DUPLICATE_IN_FILE": Reason(
+        "SIM-E912", "同じ副本の行がファイル内にすでにあります", "an earlier line of the file is about the same record"
+    ),
+    "RESOURCE_UNKNOWN": Reason("SIM-E913", "該当するものがありません", "there is no such thing here"),
+    "TOKEN_INVALID": Reason(
+        "SIM-E914", "アクセストークンがないか、無効です", "the access token is missing, unknown or has expired"
+    ),
+    "SCOPE_MISSING": Reason("SIM-E915", "この操作の権限がありません", "the right to do this was not granted"),
+    "BODY_TOO_LARGE": Reason("SIM-E916", "送信内容が上限の大きさを超えています", "the body is larger than the limit"),
+    "REQUEST_INVALID": Reason("SIM-E917", "要求の内容が正しくありません", "the request is not as it must be"),
+    "SYSTEM_UNREACHABLE": Reason(
+        "SIM-E918", "一時的に処理できません", "a part this depends on cannot be reached at the moment"
+    ),
     # logs
     "LOG_FORKED": Reason(
         "SIM-E801",
@@ -185,6 +281,75 @@ REASONS: dict[str, Reason] = {
     ),
     "CHECKPOINT_FORGED": Reason(
         "SIM-E804", "記録台帳の署名が正しくありません", "the checkpoint is not one that this log has signed"
+    ),
+    # vaccination record system
+    "VOUCHER_ILL_FORMED": Reason("SIM-E851", "接種券番号は10桁の数字です", "a voucher number has 10 digits"),
+    "OCR_LINE_ILL_FORMED": Reason(
+        "SIM-E852",
+        "接種券のOCRラインが正しくありません",
+        "the voucher's line is not 18 digits with a right municipality code",
+    ),
+    "VOUCHER_OF_OTHER_CITY": Reason("SIM-E853", "別の市区町村の接種券です", "the voucher is another municipality's"),
+    "VOUCHER_UNKNOWN": Reason("SIM-E854", "登録されていない接種券です", "the voucher is not registered"),
+    "VOUCHER_TAKEN": Reason(
+        "SIM-E855", "接種券番号は別の方に発行されています", "the voucher number was issued to another person"
+    ),
+    "DOSE_EXISTS": Reason("SIM-E856", "この接種回は登録済みです", "this dose is registered already"),
+    "DOSE_ORDER": Reason(
+        "SIM-E857",
+        "接種回と接種日の順序が合いません",
+        "the dose does not follow the person's other doses in number and day",
+    ),
+    "DOSE_DAY": Reason(
+        "SIM-E858",
+        "接種日が未来か、特例臨時接種の期間の後です",
+        "the day is in the future or after the programme ended",
+    ),
+    "PERSON_FLAGGED": Reason("SIM-E859", "転出・死亡等のフラグが設定されています", "the person has moved out or died"),
+    "CONSENT_NOT_OBTAINED": Reason("SIM-E860", "本人の同意がありません", "the person's consent was not obtained"),
+    "IDENTITY_NOT_CHECKED": Reason(
+        "SIM-E861", "本人確認がされていません（番号法第16条）", "identity was not checked (Number Act art. 16)"
+    ),
+    "NO_APPLICATION": Reason(
+        "SIM-E862", "接種証明書の交付申請がありません", "there is no application for a certificate"
+    ),
+    "NOTHING_TO_CERTIFY": Reason(
+        "SIM-E863",
+        "この市区町村で証明できる接種記録がありません",
+        "there is no dose that this municipality can certify",
+    ),
+    "PASSPORT_MISSING": Reason(
+        "SIM-E864", "海外用の証明書には旅券の情報が要ります", "a certificate for use abroad needs passport data"
+    ),
+    "NOT_OWN_CODE": Reason(
+        "SIM-E865", "自らの市区町村コードではありません", "the municipality code is not the sender's own"
+    ),
+    "PERSON_UNKNOWN_IN_AREA": Reason(
+        "SIM-E866", "この市区町村に該当者がいません", "the municipality knows no such person"
+    ),
+    "DUPLICATE_ROW": Reason(
+        "SIM-E867", "同じ方か同じ接種券番号の行が重複しています", "two rows name the same person or the same voucher"
+    ),
+    "DOSE_LINE_DIFFERS": Reason("SIM-E868", "接種回とOCRラインが一致しません", "the dose number is not the line's"),
+    # health support
+    "TARGET_UNKNOWN": Reason("SIM-E951", "対象者として登録されていません", "the person is not registered as a target"),
+    "TARGET_OTHER_PERSON": Reason(
+        "SIM-E952", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
+    ),
+    "KIND_NOT_HERE": Reason(
+        "SIM-E953", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
+    ),
+    "NOTHING_TO_CANCEL": Reason("SIM-E954", "取り消す記録がありません", "there is no record to withdraw"),
+    "TRANSMISSION_UNKNOWN": Reason("SIM-E955", "開始されていない送信です", "the transmission has not been opened"),
+    "TRANSMISSION_FULL": Reason("SIM-E956", "送信の予定件数を超えています", "more rows came than were announced"),
+    "TRANSMISSION_EXISTS": Reason(
+        "SIM-E957", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
+    ),
+    "TRANSMISSION_NOT_STUCK": Reason("SIM-E958", "滞留している送信ではありません", "the transmission is not stuck"),
+    "NUMBER_USE_ONLY": Reason(
+        "SIM-E959",
+        "個人番号による検索は番号利用事務に限られます",
+        "only number-use affairs may search by individual number",
     ),
 }
 

@@ -118,6 +118,8 @@ TOLD: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "ProvisionAnswered": (PROVIDER, "回答", "answers", ("outcome", "rule", "spi_items", "provider_list_version")),
     "ProvisionReported": (PROVIDER, "ネットワークへ報告", "reports to the network", ("outcome",)),
     "InquiryAnswered": (INQUIRER, "結果を受領", "receives the result", ()),
+    "ExchangeErasureOrdered": (INQUIRER, "照会側の消去を指示", "orders its own part erased", ("operator_id",)),
+    "ProvisionErasureOrdered": (PROVIDER, "提供側の消去を指示", "orders its own part erased", ("operator_id",)),
 }
 FACTS: dict[str, tuple[str, str]] = {
     "consent_obtained": ("本人同意", "consent"),

@@ -14,20 +14,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broker.rules import checkpoint, merkle, witness
 from broker.rules.checks import History, Violation, cosigned_only_consistent, logs_not_forked
-from broker.rules.leaves import leaf_of, origin_of_log
-from broker.rules.records import detail_refusal, whole
+from broker.rules.erasure import CERTIFICATE, ERASURES, MARK
+from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
+from broker.rules.records import detail_refusal, forgotten, whole
 from broker.rules.witness import Claim
 from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
-from schemas.codec import Undecodable
+from schemas.codec import Undecodable, decode
+from schemas.records import DataErased, ProvisionRecorded, SequenceMarked
 
 LEAVES = "leaves_cover_records"
 GAPS = "logs_without_gaps"
 ROOTS = "checkpoints_match"
 SIGNATURES = "checkpoints_signed"
 HEADS = "heads_match"
+ERASED = "erasures_certified"
 COSIGNED = "cosigned_only_consistent"
 FORKS = "logs_not_forked"
-NAMES = (LEAVES, GAPS, ROOTS, SIGNATURES, HEADS, COSIGNED, FORKS)
+NAMES = (LEAVES, GAPS, ROOTS, SIGNATURES, HEADS, ERASED, COSIGNED, FORKS)
 
 
 class LogAuditor:
@@ -49,6 +52,8 @@ class LogAuditor:
         self._signed = 0
         self._pairs: dict[str, int] = defaultdict(int)
         self._waiting: dict[int, bytes] = {}
+        self._erased: set[int] = set()
+        self._certified: set[int] = set()
         self._cosigned: dict[int, list[tuple[str, bytes]]] = defaultdict(list)
         for one in checkpoints:
             self._open(one, public_key)
@@ -90,6 +95,11 @@ class LogAuditor:
             if self._pairs.get(counterpart, 0) != told.get(counterpart, 0):
                 text = f"{self._pairs.get(counterpart, 0)} records, the pair's head says {told.get(counterpart, 0)}"
                 self._say(GAPS, f"{self.owner}/{counterpart}", text)
+        self.looked_at[ERASED] += len(self._erased | self._certified)
+        for place in sorted(self._erased - self._certified):
+            self._say(ERASED, f"{self.owner}/{place}", "its detail is gone, and no certificate says why")
+        for place in sorted(self._certified - self._erased):
+            self._say(ERASED, f"{self.owner}/{place}", "certified as erased, and it is not")
         for beyond in sorted(self._waiting):
             self._say(ROOTS, f"{self.owner}@{beyond}", f"signed over {beyond} records, there are {self.size}")
         for beyond in sorted(self._cosigned):
@@ -117,17 +127,46 @@ class LogAuditor:
         self._pairs[row.counterpart] = row.pair_sequence
 
     def _look_into(self, row: LogRecord, place: str) -> None:
+        if row.party in (CERTIFICATE, MARK):
+            self._look_at_other(row, place)
+            return
         try:
-            record = whole(row.body, row.detail)
+            record = decode(row.body)
+            if isinstance(record, ProvisionRecorded):
+                record = whole(row.body, row.detail)
         except Undecodable as error:
             self._say(LEAVES, place, f"{row.exchange_id}: no record ({error.rule}: {error})")
             return
         names = (row.institution_code, row.exchange_id, row.party)
-        refusal = detail_refusal(record, row.detail)
+        names_of = NAMES_OF.get(type(record))
+        if names_of is None:
+            self._say(LEAVES, place, f"{row.exchange_id}: no record ({type(record).__name__})")
+            return
+        refusal = detail_refusal(record, row.detail) if isinstance(record, ProvisionRecorded) else ""
         if refusal:
             self._say(LEAVES, place, f"{row.exchange_id}: {refusal}")
-        if names != (record.institution_code, record.exchange_id, record.party.value):
+        if names != names_of(record):
             self._say(LEAVES, place, f"{row.exchange_id}: the row names another record than it holds")
+
+        if isinstance(record, ProvisionRecorded) and forgotten(record, row.detail):
+            self._erased.add(row.sequence)
+
+    def _look_at_other(self, row: LogRecord, place: str) -> None:
+        """A certificate or a mark: of this log, and what its row says it is."""
+        try:
+            found = decode(row.body)
+        except Undecodable as error:
+            self._say(LEAVES, place, f"{row.exchange_id}: no {row.party.lower()} ({error.rule})")
+            return
+        wanted = DataErased if row.party == CERTIFICATE else SequenceMarked
+        if not isinstance(found, DataErased | SequenceMarked) or type(found) is not wanted or row.detail:
+            self._say(LEAVES, place, f"{row.exchange_id}: the row says {row.party}, its body is something else")
+            return
+        counterpart = found.counterpart if isinstance(found, SequenceMarked) else ERASURES
+        if (found.institution_code, counterpart) != (row.institution_code, row.counterpart):
+            self._say(LEAVES, place, f"{row.exchange_id}: the row names another log or pair than it holds")
+        if isinstance(found, DataErased):
+            self._certified.update(found.sequences)
 
     # ── trees and signatures ─────────────────────────────────────────────────────────────────────────────────────
 

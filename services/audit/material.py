@@ -30,6 +30,7 @@ from broker.topics import MAXIMUM_RECORD_BYTES, SHARED, Topics, partition_of, se
 from schemas.codec import Undecodable, decode
 from schemas.records import (
     CancelOrdered,
+    ExchangeErasureOrdered,
     HoldConfirmed,
     HoldDeadlinePassed,
     HoldRefused,
@@ -49,6 +50,7 @@ from schemas.records import (
     PermitRefused,
     PermitRequested,
     ProvisionAnswered,
+    ProvisionErasureOrdered,
     ProvisionHeld,
     ProvisionReported,
 )
@@ -77,6 +79,8 @@ OF_EXCHANGE: tuple[type[Any], ...] = (
     HoldConfirmed,
     HoldRefused,
     HoldDeadlinePassed,
+    ExchangeErasureOrdered,
+    ProvisionErasureOrdered,
 )
 OF_INQUIRY: tuple[type[Any], ...] = (
     InquiryRequested,

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from broker.adapters.kafka import KafkaAccess
 from broker.topics import Topics
-from schemas.codec import Undecodable, decode
+from schemas.codec import Undecodable, decode_all
 from schemas.records import HoldConfirmed, InquiryAnswered, InquiryForwarded, Message
 from services.topic_reader import reading
 
@@ -58,12 +58,13 @@ async def said(access: KafkaAccess, topics: Topics, limit: int) -> Said:
         async for batch in reader.batches():
             for record in batch:
                 try:
-                    message = decode(record.value)
+                    messages = decode_all(record.value)
                 except Undecodable:
                     continue  # set aside by the service that read it
-                if isinstance(message, KINDS):
-                    found.add(message)
-                    found.read += 1
+                for message in messages:
+                    if isinstance(message, KINDS):
+                        found.add(message)
+                        found.read += 1
             if found.read >= limit:
                 found.full = True
                 break

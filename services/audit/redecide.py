@@ -32,8 +32,8 @@ from broker.rules.redecision import (
 )
 from broker.tables import Institution, PermissionListVersion
 from broker.topics import Topics
-from schemas.codec import Undecodable, decode
-from schemas.records import Message, MessagesBundled, PermitRequested, ProvisionRecorded
+from schemas.codec import Undecodable, decode, decode_all
+from schemas.records import Message, PermitRequested, ProvisionRecorded
 from services.topic_reader import reading
 from services.world import MOST_INSTITUTIONS
 
@@ -253,8 +253,7 @@ async def consents_said(access: KafkaAccess, topics: Topics, limit: int) -> tupl
 def messages_of(value: bytes) -> list[Message]:
     """The message in a record, or those of the bundle it is; none in what cannot be read (it was set aside)."""
     try:
-        message = decode(value)
-        return [decode(one.value) for one in message.entries] if isinstance(message, MessagesBundled) else [message]
+        return decode_all(value)
     except Undecodable:
         return []
 

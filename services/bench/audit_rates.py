@@ -11,8 +11,9 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,18 +21,21 @@ import uvloop
 
 from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import PostgresStore, connect_pool
+from broker.rules import capsule, evidence
 from broker.tables import Exchange
 from broker.topics import Topics
 from services.assembly import terms_of
 from services.audit import national_year, reconcile_synthetic
+from services.audit.capsules import make_capsule
 from services.audit.replay import State
 from services.audit.replay_history import live
 from services.audit.replay_run import STATE_FILE, Keeper, Wanted, replay
-from services.processes import SystemRandomness
+from services.processes import SystemClock, SystemRandomness
 from services.up import System
 
 SEED = 1
 CORES = 2
+VERIFICATIONS = 500
 
 Tell = Callable[[str, int, int], None]
 
@@ -60,6 +64,8 @@ def audited(system: System, inquiries: int, exchanges: int, replay_seconds: floa
     parts.append(reconciled(exchanges))
     tell("再実行 / replay", 0, 0)
     parts.append(replayed(system, replay_seconds))
+    tell("証明カプセル / capsule", 0, 0)
+    parts.append(proved(system, VERIFICATIONS))
     return Audited(
         tuple(rate for part in parts for rate in part.rates), tuple(text for part in parts for text in part.findings)
     )
@@ -158,12 +164,9 @@ def replayed(system: System, seconds: float) -> Audited:
 
 async def _replay(system: System, seconds: float) -> tuple[int, int]:
     """Exchanges that were replayed to their end, and differences."""
-    config, parts = system.installation.config, system.parts
-    topics = Topics(config.shards, frozenset(system.world.attached))
-    access = KafkaAccess(parts.bootstrap, parts.admin_user, parts.admin_password)
-    store = PostgresStore(await connect_pool(parts.dsn, 4))
+    config = system.installation.config
     try:
-        async with live(store, access, topics) as history:
+        async with _read(system) as (store, access, topics), live(store, access, topics) as history:
             report = await replay(
                 history,
                 system.installation.keys,
@@ -178,6 +181,38 @@ async def _replay(system: System, seconds: float) -> tuple[int, int]:
     except Enough as enough:
         ended = sum(bool(row.outcome) for row in enough.state.store.tables[Exchange].values())
         return ended, enough.state.counts.differences
+    return report.exchanges, report.counts.differences
+
+
+def proved(system: System, times: int) -> Audited:
+    """The proof document of the first exchange of a log, and how often a second it is opened and verified."""
+    data = uvloop.run(_capsule(system))
+    root = system.installation.keys.root_signing.public_key().public_bytes_raw()
+    begun = time.process_time()
+    for _ in range(times):
+        capsule.verify(evidence.opened(data, root))
+    spent = time.process_time() - begun
+    rates = (
+        Rate("証明カプセルの検証 / capsule verified", times / spent, "verifications/s a core"),
+        Rate("証明カプセル / capsule", len(data), "bytes, three records with their proofs"),
+    )
+    return Audited(rates, ())
+
+
+async def _capsule(system: System) -> bytes:
+    async with _read(system) as (store, access, topics):
+        first = await store.query("select exchange_id from log_records order by institution_code, sequence limit 1")
+        keys = system.installation.keys
+        return await make_capsule(store, access, topics, keys, first[0]["exchange_id"], SystemClock().now_ms())
+
+
+@asynccontextmanager
+async def _read(system: System) -> AsyncIterator[tuple[PostgresStore, KafkaAccess, Topics]]:
+    """The installation's tables and topics."""
+    parts = system.parts
+    store = PostgresStore(await connect_pool(parts.dsn, 4))
+    try:
+        access = KafkaAccess(parts.bootstrap, parts.admin_user, parts.admin_password)
+        yield store, access, Topics(system.installation.config.shards, frozenset(system.world.attached))
     finally:
         await store.close()
-    return report.exchanges, report.counts.differences

@@ -206,7 +206,7 @@ def another_database(system: System, name: str, *, with_world: bool) -> str:
         if with_world:
             store = PostgresStore(await connect_pool(dsn, 2))
             try:
-                await create_world(store, system.world)
+                await create_world(store, system.world, hub=False)
             finally:
                 await store.close()
 

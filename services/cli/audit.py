@@ -6,10 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
+from services.audit import drift as drifting
 from services.audit import exchanges, logs
+from services.audit.drift import LIST_LIMIT, InstitutionDrift, PostgresSource
 from services.audit.verify import COMPLETE, MESSAGES_LIMIT, Auditor, Report
-from services.cli import audit_explain, audit_export, audit_query, audit_reconcile, audit_redecide, replay, terminal
+from services.cli import (
+    audit_capsule,
+    audit_explain,
+    audit_export,
+    audit_pair,
+    audit_query,
+    audit_reconcile,
+    audit_redecide,
+    replay,
+    terminal,
+)
 from services.cli.options import DataDir, Json, example, running, wait_for
+from services.processes import SystemClock
 from services.running import topics_of
 
 app = typer.Typer(no_args_is_help=True, help="記録の監査 / auditing the records")
@@ -31,6 +44,7 @@ WORDS = {
     logs.ROOTS: ("署名された根を再計算", "signed Merkle roots recomputed"),
     logs.SIGNATURES: ("機関の公開鍵で署名を検証", "checkpoints verified with the institutions' keys"),
     logs.HEADS: ("記録の末尾と台帳が一致", "each log ends where its head stands"),
+    logs.ERASED: ("消去には証明の葉がある", "what was erased is certified in the log"),
     logs.COSIGNED: ("近隣自治体の連署を検証", "witnesses' cosignatures verified, and what they keep compared"),
     logs.FORKS: ("台帳の分岐の証拠がない", "no witness keeps evidence of a fork"),
     "one_outcome_an_inquiry": ("照会ごとに結果は一つ", "one outcome an inquiry"),
@@ -125,6 +139,108 @@ def verify(
     raise typer.Exit(exit_code(report))
 
 
+def drift_body(one: InstitutionDrift) -> dict[str, Any]:
+    """One institution for programs."""
+    return {
+        "institution_code": one.institution_code,
+        "ok": one.ok,
+        "originals": one.originals,
+        "copies": one.copies,
+        "original_root": one.original_root,
+        "copy_root": one.copy_root,
+        "buckets_apart": one.buckets_apart,
+        "records_apart": one.records_apart,
+        "persons_apart": len(one.persons_apart),
+        "by_state": dict(one.by_state),
+        "by_kind": dict(one.by_kind),
+        "since": one.since,
+        "queue": {"rows": one.waiting, "since": one.waiting_since, "stuck": one.stuck},
+        "differences": [difference._asdict() for difference in one.differences],
+        "answers": one.answers,
+        "stale_answers": one.stale,
+        "undetermined_answers": one.undetermined,
+        "stale": [
+            {**stale.answered._asdict(), "state": stale.state, "differences": [d._asdict() for d in stale.differences]}
+            for stale in one.stale_answers
+        ],
+    }
+
+
+def show_drift(one: InstitutionDrift, now: int) -> None:
+    """One institution for people."""
+    out = terminal.out()
+    out.print(terminal.mark(one.ok))
+    states = "、".join(f"{state} {count:,}" for state, count in sorted(one.by_state.items())) or "なし / none"
+    pairs = [
+        ("正本 / originals", f"{one.originals:,}"),
+        ("副本 / copies", f"{one.copies:,}"),
+        ("食い違い / records apart", f"{one.records_apart:,}（{len(one.persons_apart):,} 人 / persons）{states}"),
+        ("いつから / since", f"{terminal.moment(one.since)}{age(one.since, now)}"),
+        ("送信待ち / waiting to go out", f"{one.waiting:,} {terminal.moment(one.waiting_since)}"),
+        ("滞留した送信 / stuck transmission", one.stuck or "—"),
+        ("古い副本からの回答 / answers from stale copies", f"{one.stale:,} / {one.answers:,}"),
+    ]
+    terminal.show_pairs(one.institution_code, pairs)
+    if one.differences:
+        columns = ("統合番号 / person", "種別 / kind", "記録 / record", "状態", "いつから / since", "項目 / items")
+        rows = [
+            (d.integrated_number, d.spi_name_code, d.record_key, d.state, terminal.moment(d.since), " ".join(d.items))
+            for d in one.differences
+        ]
+        terminal.show_table("食い違う副本 / stale copies", columns, rows)
+    if one.stale_answers:
+        columns = ("照会 / exchange", "照会者 / inquirer", "統合番号 / person", "日時 / at", "状態", "項目 / items")
+        rows = [
+            (
+                stale.answered.exchange_id,
+                stale.answered.inquirer_institution_code,
+                stale.answered.integrated_number,
+                terminal.moment(stale.answered.at),
+                stale.state,
+                " ".join(f"{d.record_key}:{d.state}:{','.join(d.items)}" for d in stale.differences),
+            )
+            for stale in one.stale_answers
+        ]
+        terminal.show_table("古い副本から出た回答 / answers from stale copies", columns, rows)
+
+
+def age(since: int, now: int) -> str:
+    """How long ago, in minutes, hours or days."""
+    if not since:
+        return ""
+    minutes = max(now - since, 0) // 60_000
+    return f"（{minutes // 1440} 日 {minutes // 60 % 24} 時間 {minutes % 60} 分 / d h min）"
+
+
+@app.command(epilog=example("chukan audit drift", "chukan audit drift --institution 9900123210600000 --json"))
+def drift(
+    institution: Annotated[str, typer.Option(help="機関コード、既定はすべて / one institution; default all")] = "",
+    since: Annotated[int, typer.Option(min=0, help="この時刻以降の回答 / answers since, ms since 1970 UTC")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="一覧の上限、0 は無制限 / longest list, 0 for none")] = LIST_LIMIT,
+    data_dir: DataDir = None,
+    json_: Json = False,
+) -> None:
+    """正本と副本を比べ、古い副本と、そこから出た回答を示す。あれば 1 で終わる /
+    compare originals with copies: who is stale, which items, since when, and what was answered from it."""
+    system = running(data_dir)
+
+    async def work() -> list[InstitutionDrift]:
+        with terminal.progress() as tell:
+            async with system.store() as store, store.snapshot() as snapshot:
+                return await drifting.drift(PostgresSource(snapshot), institution, since, limit, tell)
+
+    found = wait_for(work())
+    ok = all(one.ok for one in found)
+    if json_:
+        terminal.show_json("drift", {"ok": ok, "institutions": [drift_body(one) for one in found]})
+    else:
+        for one in found:
+            show_drift(one, SystemClock().now_ms())
+    raise typer.Exit(terminal.DONE if ok else terminal.CHECK_FAILED)
+
+
+audit_capsule.register(app)
+audit_pair.register(app)
 app.command("explain", epilog=audit_explain.EXAMPLE)(audit_explain.explain)
 app.command("export", epilog=audit_export.EXAMPLE)(audit_export.export_)
 app.command("query", epilog=audit_query.EXAMPLE)(audit_query.query_)

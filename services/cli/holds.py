@@ -6,18 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
+from broker.rules.staff import copy_subject
 from schemas.records import HoldReason
 from services import holds
 from services.cli import terminal
+from services.cli.desk import AtDesk, Operator, at_desk, turned_away
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.holds import Decided, Hold, Shown
 from services.processes import SystemClock
-from services.running import Running
+from services.staff.desk import About
 
 app = typer.Typer(no_args_is_help=True, help="職員の確認を待つ回答 / answers that wait for a person")
 
 ExchangeId = Annotated[str, typer.Argument(help="照会 / exchange id, from `chukan hold list`")]
-Operator = Annotated[str, typer.Option(help="職員の識別子、20文字まで / operator id", min=1)]
 OPERATOR_CHARACTERS = 20
 NOTE_CHARACTERS = 200
 DIGEST_HEX = 64
@@ -52,14 +53,17 @@ def body_of(hold: Hold) -> dict[str, Any]:
 def list_(
     data_dir: DataDir = None,
     institution: Annotated[str, typer.Option(help="提供側の機関コード / the provider, 16 digits")] = "",
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """保留中の回答を期限の近い順に並べる / open holds, the first to expire first."""
     system = running(data_dir)
 
     async def read() -> list[Hold]:
-        async with system.store() as store:
-            return await holds.holds(store, institution)
+        async with at_desk(system, operator) as desk:
+            verdict = await desk.ask("HOLD_LIST", About("", institution))
+            open_holds = await holds.holds(await desk.store(institution), desk.institution_code or institution)
+            return [one for one in open_holds if desk.is_owner or verdict.sees(one.permit.spi_name_code)]
 
     found = wait_for(read())
     if json_:
@@ -92,10 +96,17 @@ def list_(
 
 
 @app.command(epilog=example("chukan hold show EXCHANGE_ID"))
-def show(exchange_id: ExchangeId, data_dir: DataDir = None, json_: Json = False) -> None:
+def show(exchange_id: ExchangeId, data_dir: DataDir = None, operator: Operator = "", json_: Json = False) -> None:
     """確認すれば提供される内容を項目ごとに示す / what would leave, item by item, and its digest."""
     system = running(data_dir)
-    seen = wait_for(look(system, exchange_id))
+
+    async def work() -> Shown:
+        async with at_desk(system, operator) as desk:
+            seen = await look(desk, exchange_id)
+            await desk.ask("HOLD_SHOW", about(seen))
+            return seen
+
+    seen = wait_for(work())
     if json_:
         shown = {
             "digest": seen.digest,
@@ -132,31 +143,47 @@ def show(exchange_id: ExchangeId, data_dir: DataDir = None, json_: Json = False)
     )
     name = hold.row.exchange_id
     terminal.talk(
-        f"提供する / let it leave:  chukan hold confirm {name} --operator ID --digest {seen.digest.hex()}\n"
-        f"提供しない / refuse:      chukan hold refuse {name} --operator ID --reason WRONG_PERSON"
+        f"提供する / let it leave:  chukan hold confirm {name} --digest {seen.digest.hex()}\n"
+        f"提供しない / refuse:      chukan hold refuse {name} --reason WRONG_PERSON"
     )
 
 
-async def look(system: Running, exchange_id: str) -> Shown:
-    """What would leave for this hold now; ends the verb when there is no such hold."""
-    async with system.store() as store:
-        hold = await holds.hold_of(store, exchange_id)
-        if hold is None:
-            gone = await holds.provisions_of(store, exchange_id)
-            was = f": {gone[0].state} {gone[0].outcome}" if gone else ""
-            terminal.talk(f"{exchange_id} は保留中ではありません{was} / it is not held")
-            raise typer.Exit(terminal.CHECK_FAILED)
-        return await holds.shown(store, hold, SystemClock().now_ms())
+async def look(desk: AtDesk, exchange_id: str) -> Shown:
+    """What would leave for this hold now, as the asking institution may see it; ends the verb when there is no hold."""
+    store = await desk.store()
+    hold = await holds.hold_of(store, exchange_id)
+    if hold is None:
+        gone = await holds.provisions_of(store, exchange_id)
+        was = f": {gone[0].state} {gone[0].outcome}" if gone else ""
+        terminal.talk(f"{exchange_id} は保留中ではありません{was} / it is not held")
+        raise typer.Exit(terminal.CHECK_FAILED)
+    return await holds.shown(store, hold, SystemClock().now_ms())
+
+
+def about(seen: Shown) -> About:
+    """What is asked of the desk about a hold."""
+    row, kind = seen.hold.row, seen.hold.permit.spi_name_code
+    copies = copy_subject(row.integrated_number, kind)
+    return About(row.exchange_id, row.institution_code, (kind,), row.exchange_id, copies)
+
+
+async def decider(desk: AtDesk, operation: str, seen: Shown) -> str:
+    """Who decides: a member of the provider's staff who may; nobody decides as a demonstration's owner."""
+    if desk.is_owner:
+        turned_away("NOT_SIGNED_IN")
+    verdict = await desk.ask(operation, about(seen))
+    assert verdict.account is not None
+    return verdict.account.account_id
 
 
 @app.command(epilog=example("chukan hold confirm EXCHANGE_ID --operator OP900 --digest 67df1a…"))
 def confirm(
     exchange_id: ExchangeId,
-    operator: Operator,
     digest: Annotated[
         str, typer.Option(help="`hold show` が示したダイジェスト / the digest that was shown, 64 hex digits")
     ],
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
@@ -167,9 +194,11 @@ def confirm(
     system = running(data_dir)
 
     async def work() -> Decided:
-        seen = await look(system, exchange_id)
-        async with system.store() as store, system.voice() as say:
-            return await holds.confirm(store, say, seen, operator, wanted, SystemClock().now_ms(), wait)
+        async with at_desk(system, operator) as desk:
+            seen = await look(desk, exchange_id)
+            who = await decider(desk, "HOLD_CONFIRM", seen)
+            store, say, now = await desk.store(), await desk.say(), SystemClock().now_ms()
+            return await holds.confirm(store, say, seen, who, wanted, now, wait)
 
     tell(exchange_id, wait_for(work()), json=json_)
 
@@ -177,10 +206,10 @@ def confirm(
 @app.command(epilog=example("chukan hold refuse EXCHANGE_ID --operator OP900 --reason WRONG_PERSON"))
 def refuse(
     exchange_id: ExchangeId,
-    operator: Operator,
     reason: Annotated[HoldReason, typer.Option(help="理由 / reason", case_sensitive=False)],
     note: Annotated[str, typer.Option(help="備考、200文字まで / note, up to 200 characters")] = "",
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
@@ -192,9 +221,11 @@ def refuse(
     system = running(data_dir)
 
     async def work() -> Decided:
-        seen = await look(system, exchange_id)
-        async with system.store() as store, system.voice() as say:
-            return await holds.refuse(store, say, seen.hold, operator, reason, note, SystemClock().now_ms(), wait)
+        async with at_desk(system, operator) as desk:
+            seen = await look(desk, exchange_id)
+            who = await decider(desk, "HOLD_REFUSE", seen)
+            store, say, now = await desk.store(), await desk.say(), SystemClock().now_ms()
+            return await holds.refuse(store, say, seen.hold, who, reason, note, now, wait)
 
     tell(exchange_id, wait_for(work()), json=json_)
 

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from broker.rules.identity import local_time
+from broker.rules.staff import copy_subject
 from schemas.records import InquiryRequested, Outcome, RequestedKind
 from services import flags
 from services.asking import Heard, ask, heard
 from services.cli import terminal
+from services.cli.desk import Operator, at_desk
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.processes import SystemClock
 from services.running import Running
+from services.staff.desk import About
 from services.world import VACCINATION, World
 
 app = typer.Typer(no_args_is_help=True, help="情報照会 / inquiries")
@@ -57,6 +60,7 @@ def send(
     period_to: Annotated[str, typer.Option(help="対象期間の終わり / YYYYMMDD")] = "",
     record_id: Annotated[str, typer.Option(help="レコード識別番号、既定は新しい番号 / default: a new one")] = "",
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 30.0,
     json_: Json = False,
 ) -> None:
@@ -87,7 +91,16 @@ def send(
             for code, name in zip(targets, kinds, strict=True)
         )
     )
-    found = wait_for(answers(system, asked, wait))
+
+    async def work() -> list[Heard]:
+        async with at_desk(system, operator) as desk:
+            sender = asked.inquirer_institution_code or desk.institution_code
+            kinds_asked = tuple(one.spi_name_code for one in asked.kinds)
+            verdict = await desk.ask("INQUIRY_SEND", About(asked.record_identification_number, sender, kinds_asked))
+        name = verdict.account.account_id if verdict.account else asked.inquirer_operator_id
+        return await answers(system, asked._replace(inquirer_institution_code=sender, inquirer_operator_id=name), wait)
+
+    found = wait_for(work())
     show(asked, found, json=json_)
     # A refusal is an answer; a message that was refused as it stood started nothing.
     raise typer.Exit(terminal.DONE if all(one.exchange_id for one in found) else terminal.CHECK_FAILED)
@@ -170,6 +183,7 @@ def flag(
     kind: Annotated[str, typer.Option(help="特定個人情報名コード / kind, TM and 14 digits")] = VACCINATION,
     off: Annotated[bool, typer.Option("--off", help="フラグを下ろす / take the flag away")] = False,
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
@@ -177,9 +191,12 @@ def flag(
     system = running(data_dir)
 
     async def work() -> flags.Flagged:
-        async with system.store() as store, system.client(institution) as speaking:
+        async with at_desk(system, operator) as desk, system.client(institution) as speaking:
             if speaking is None:
                 raise typer.BadParameter(without(system, institution))
+            subject = copy_subject(person, kind)
+            await desk.ask("COPY_FLAG", About(subject, institution, (kind,), copies=subject))
+            store = await desk.store(institution)
             return await flags.set_flag(store, speaking[0], (institution, person, kind), not off, wait)
 
     done = wait_for(work())

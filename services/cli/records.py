@@ -12,8 +12,10 @@ from broker.rules.records import FORGOTTEN
 from schemas.records import HoldReason, Outcome
 from services import records
 from services.cli import terminal
+from services.cli.desk import Operator, at_desk
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.records import Kept, Wanted
+from services.staff.desk import About
 
 app = typer.Typer(no_args_is_help=True, help="情報提供等の記録 / provision records")
 PARTIES = {"INQUIRER": "照会者 INQUIRER", "NETWORK": "ネットワーク NETWORK", "PROVIDER": "提供者 PROVIDER"}
@@ -97,6 +99,7 @@ def list_(
     exchange: Annotated[str, typer.Option(help="処理通番のある照会 / exchange id")] = "",
     outcome: Annotated[Outcome | None, typer.Option(help="結果 / outcome", case_sensitive=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="件数 / at most so many")] = 50,
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """記録を新しい順に並べる / records, newest first."""
@@ -104,8 +107,10 @@ def list_(
     system = running(data_dir)
 
     async def read() -> list[Kept]:
-        async with system.store() as store:
-            return await records.newest(store, wanted, limit)
+        async with at_desk(system, operator) as desk:
+            verdict = await desk.ask("RECORDS_LIST", About(exchange, institution))
+            found = await records.newest(await desk.store(institution), wanted, limit)
+            return [one for one in found if desk.is_owner or verdict.sees(one.record.spi_name_code)]
 
     found = wait_for(read())
     if json_:
@@ -141,14 +146,18 @@ def list_(
 def show(
     exchange_id: Annotated[str, typer.Argument(help="照会 / exchange id")],
     data_dir: DataDir = None,
+    institution: Annotated[str, typer.Option(help="機関コード / as whose staff, 16 digits")] = "",
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """一つの照会の三者の記録を並べる / the three records of one exchange, side by side."""
     system = running(data_dir)
 
     async def read() -> list[Kept]:
-        async with system.store() as store:
-            return await records.of_exchange(store, exchange_id)
+        async with at_desk(system, operator) as desk:
+            verdict = await desk.ask("RECORDS_SHOW", About(exchange_id, institution))
+            found = await records.of_exchange(await desk.store(institution), exchange_id)
+            return [one for one in found if desk.is_owner or verdict.sees(one.record.spi_name_code)]
 
     found = wait_for(read())
     if json_:

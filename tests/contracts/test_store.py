@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -303,6 +304,19 @@ async def test_a_silent_owner_loses_its_shard_only_when_its_lease_ends(store: St
     assert (await claim(store, "two", now=5001)).epoch > taken.epoch
 
 
+async def test_a_lease_is_handed_back(store: Store) -> None:
+    """Whoever ends in order lets the next one in at once; an owner that was replaced hands back nothing."""
+    first = await claim(store, "one", now=0)
+    await store.release("inquiry", 0, first.epoch)
+    second = await claim(store, "two", now=1)
+    await store.release("inquiry", 0, first.epoch)
+
+    assert second.epoch > first.epoch
+    with pytest.raises(WorldFault):
+        await claim(store, "three", now=2)
+    await store.release("inquiry", 1, 1)
+
+
 async def test_shards_are_apart(store: Store) -> None:
     """Another shard or service has its own epoch, positions and outbox."""
     first = await claim(store)
@@ -312,3 +326,29 @@ async def test_shards_are_apart(store: Store) -> None:
     another = await store.claim("network", 0, "one", 0, 1000)
 
     assert other == another == Claim(1, 0, {}, ())
+
+
+async def test_a_name_is_held_until_the_transaction_ends(store: Store) -> None:
+    """Of two that want to be alone with a name, the second sees what the first has committed; other names go on."""
+    order: list[str] = []
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with store.transaction() as transaction:
+            await transaction.alone("a")
+            inside.set()
+            await go_on.wait()
+            await transaction.write(SerialCounter, [SerialCounter(A, 1)])
+        order.append("first")
+
+    async def second() -> None:
+        await inside.wait()
+        async with store.transaction() as transaction:
+            await transaction.alone("b")
+            go_on.set()
+            await transaction.alone("a")
+            order.append(str((await transaction.rows(SerialCounter, [(A,)]))[0].last))
+
+    await asyncio.wait_for(asyncio.gather(first(), second()), 30)
+
+    assert sorted(order) == ["1", "first"]

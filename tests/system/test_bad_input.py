@@ -30,7 +30,7 @@ from broker.rules.reasons import reason_of
 from broker.rules.signing import sign_batch
 from broker.tables import SetAside
 from broker.topics import Topics
-from schemas.codec import MAXIMUM_MESSAGE_BYTES, TOPIC, TYPES, decode, encode
+from schemas.codec import MAXIMUM_MESSAGE_BYTES, TOPIC, TYPES, decode, decode_all, encode
 from schemas.records import (
     HoldConfirmed,
     InquiryAnswered,
@@ -381,7 +381,7 @@ def used(wire: Wire, resident: Resident) -> Used:
     serial = wire.answer(message).kinds[0].transaction_serial_number
     exchange = f"{resident.home}-{serial}"
     names = [TOPIC[InquirySent], TOPIC[InquiryForwarded]]
-    said = [decode(record.value) for record in everything_on(wire.system.parts, names)]
+    said = [one for record in everything_on(wire.system.parts, names) for one in decode_all(record.value)]
     sent = next(m for m in said if isinstance(m, InquirySent) and m.exchange_id == exchange)
     forwarded = next(m for m in said if isinstance(m, InquiryForwarded) and m.exchange_id == exchange)
     permit = permits.opened(sent.permit)

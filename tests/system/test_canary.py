@@ -55,7 +55,7 @@ from services.world import VACCINATION
 
 INQUIRIES = 400
 CANDIDATE = re.compile(rb"[0-9]{12}")
-NUMBERS_TRAVEL = re.compile(r"juki\.[0-9a-z]+\.identities")
+NUMBERS_TRAVEL = re.compile(r"juki\.[0-9a-z]+\.identities|vrs\.[0-9a-z]+\.requests")
 OUTSIDE_RANGE = "123456789018"  # a number as a real one looks; the simulator takes none of these
 
 

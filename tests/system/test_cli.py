@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Typed:
         plan = installation.plan()
         assert plan is not None
         self.world = World(plan, installation.keys)
+        self.extra: dict[str, str] = {}
         self._next = 0
 
     def resident(self) -> Resident:
@@ -63,12 +64,28 @@ class Typed:
             [sys.executable, "-m", "services", *arguments],
             capture_output=True,
             text=True,
-            env={**os.environ, "CHUKAN_DATA_DIR": str(self.directory), "NO_COLOR": "1", "CI": "1", **more},
+            env={
+                **os.environ,
+                "CHUKAN_DATA_DIR": str(self.directory),
+                "NO_COLOR": "1",
+                "CI": "1",
+                **more,
+                **self.extra,
+            },
             timeout=LIMIT_SECONDS,
             check=False,
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def session(self, path: Path) -> Iterator[None]:
+        """What is typed here is typed with the session in this file."""
+        self.extra = {"CHUKAN_SESSION_FILE": str(path)}
+        try:
+            yield
+        finally:
+            self.extra = {}
 
     def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """The object the verb printed with --json."""
@@ -193,7 +210,7 @@ def test_a_hold_is_listed_shown_and_confirmed(typed: Typed) -> None:
     name = typed.hold(resident)
     listed = {one["exchange_id"]: one for one in typed.json("hold", "list")["holds"]}
     shown = typed.json("hold", "show", name)
-    done = typed.json("hold", "confirm", name, "--operator", "OP7", "--digest", shown["digest"])
+    done = typed.json("hold", "confirm", name, "--operator", "OP900", "--digest", shown["digest"])
 
     assert listed[name]["received_at"] < listed[name]["reminder_at"] < listed[name]["expires_at"]
     assert not listed[name]["reminded"]
@@ -207,7 +224,7 @@ def test_a_hold_is_listed_shown_and_confirmed(typed: Typed) -> None:
 def test_a_hold_is_refused_with_a_reason(typed: Typed) -> None:
     """The reason stays in the provider's record alone; the inquirer reads that staff refused."""
     name = typed.hold(typed.resident())
-    done = typed.json("hold", "refuse", name, "--operator", "OP8", "--reason", "protected", "--note", "模擬")
+    done = typed.json("hold", "refuse", name, "--operator", "OP901", "--reason", "protected", "--note", "模擬")
     kept: list[dict[str, Any]] = []
     deadline = time.monotonic() + 20
     while len(kept) < 3 and time.monotonic() < deadline:
@@ -227,12 +244,167 @@ def test_a_stale_confirmation_lets_nothing_leave(typed: Typed) -> None:
     name = typed.hold(resident)
     seen = typed.json("hold", "show", name)["digest"]
     typed.run("copy", "flag", "--institution", resident.previous, "--person", resident.previous_number, "--off")
-    done = typed.json("hold", "confirm", name, "--operator", "OP9", "--digest", seen, code=1)
+    done = typed.json("hold", "confirm", name, "--operator", "OP900", "--digest", seen, code=1)
     now = typed.json("hold", "show", name)
 
     assert done["state"] == "STALE"
     assert done["digest"] == now["digest"] != seen
-    typed.run("hold", "confirm", name, "--operator", "OP9", "--digest", now["digest"])
+    typed.run("hold", "confirm", name, "--operator", "OP900", "--digest", now["digest"])
+
+
+def test_a_decision_wants_somebody_who_may(typed: Typed) -> None:
+    """Nobody, somebody unknown, and somebody with another duty: each refused, and the hold stays; who asked for what is
+    in the log of the institution, and the audit finds the log in order."""
+    resident = typed.resident()
+    name = typed.hold(resident)
+    digest = typed.json("hold", "show", name)["digest"]
+    for operator in ((), ("--operator", "OP7"), ("--operator", "OP001"), ("--operator", "AD001")):
+        typed.run("hold", "confirm", name, "--digest", digest, *operator, code=1)
+    done = typed.json("hold", "confirm", name, "--digest", digest, "--operator", "OP900")
+    deadline = time.monotonic() + 40
+    kept: list[dict[str, Any]] = []
+    while not [one for one in kept if one["operation"] == "HOLD_CONFIRM" and one["allowed"]]:
+        assert time.monotonic() < deadline, kept
+        kept = typed.json("staff", "operations", "--institution", resident.previous)["operations"]
+
+    decisions = [one for one in reversed(kept) if one["subject"] == name]
+    assert done["outcome"] == "OK"
+    assert [(one["account_id"], one["rule"]) for one in decisions] == [
+        ("OP001", "RIGHT_MISSING"),
+        ("AD001", "RIGHT_MISSING"),
+        ("OP900", ""),
+    ]
+    assert ("", "LOGIN", "LOGIN_REFUSED") in {(one["account_id"], one["operation"], one["rule"]) for one in kept}
+    assert typed.json("audit", "verify")["ok"]
+
+
+def test_staff_sign_in_and_are_held_to_their_institution(typed: Typed, tmp_path: Path) -> None:
+    """From the first administrator to a view: one institution's rows alone, with a session in a file for its owner
+    alone; a copy of that file is noticed, and all sessions of the account end."""
+    code, other = typed.world.attached[:2]
+    password, mine = tmp_path / "password", tmp_path / "sessions" / "mine.json"
+    password.write_text("a long pass phrase", encoding="utf-8")
+    signed = ("login", "--institution", code, "--account", "OP55", "--password-file", str(password))
+    administrator = ("--operator", "AD001", "--institution", code)
+    typed.json("staff", "add", "OP55", "--password-file", str(password), *administrator)
+    typed.json("staff", "grant", "OP55", "--duty", "INQUIRER", *administrator)
+    typed.run("staff", "grant", "AD001", "--duty", "AUDITOR", *administrator, code=1)
+    typed.ask("--resident", str(next(n for n in range(RESIDENTS) if typed.world.resident(n).home == code)))
+    with typed.session(mine):
+        typed.json(*signed)
+        stolen = mine.read_bytes()
+        who = typed.json("whoami")
+        own = typed.json("records", "list")["records"]
+        typed.run("records", "list", "--institution", other, code=1)
+        typed.run("hold", "list", code=1)
+        assert mine.stat().st_mode & 0o777 == 0o600
+        kept = mine.read_bytes()
+        mine.write_bytes(stolen)
+        typed.run("records", "list", code=1)
+        mine.write_bytes(kept)
+        typed.run("records", "list", code=1)
+        typed.run("logout", code=1)
+        typed.json(*signed)
+        typed.json("logout")
+        typed.run("whoami", code=1)
+
+    assert (who["account_id"], who["rights"]) == ("OP55", [{"duty": "INQUIRER", "spi_name_code": "*"}])
+    assert {one["institution_code"] for one in own} == {code}
+
+
+def test_the_country_is_counted_and_a_linkage_suspended(typed: Typed) -> None:
+    """Both logs count the exchange; a suspended person is neither asked about nor answered for, until resumed; and a
+    batch says how far it is."""
+    resident = typed.resident()
+    at_home = ("--institution", resident.home, "--person", resident.home_number)
+    before = typed.json("nws", "statistics", "--by", "outcome")
+    typed.json("nws", "suspend", *at_home, "--reason", "模擬")
+    stopped = typed.ask("--resident", str(resident.number))
+    typed.json("nws", "resume", *at_home)
+    typed.json("nws", "resume", *at_home, code=1)
+    typed.json(
+        *("nws", "suspend", "--institution", resident.previous, "--person", resident.previous_number, "--reason", "x")
+    )
+    refused = typed.ask("--resident", str(resident.number))
+    typed.json("nws", "resume", "--institution", resident.previous, "--person", resident.previous_number)
+    answered = typed.ask("--resident", str(resident.number))
+    deadline = time.monotonic() + 20
+    while typed.json("nws", "statistics", "--by", "outcome")["count"] < before["count"] + 2:
+        assert time.monotonic() < deadline
+    own = typed.json("system", "statistics", "--institution", resident.home, "--by", "outcome")["rows"]
+
+    assert (stopped["outcome"], stopped["rule"]) == ("SUSPENDED", "PERSON_SUSPENDED_AT_INQUIRER")
+    assert (refused["outcome"], refused["rule"]) == ("SUSPENDED", "PERSON_SUSPENDED_AT_PROVIDER")
+    assert answered["outcome"] == "OK"
+    assert {"OK", "SUSPENDED"} <= {row["outcome"] for row in own}
+    assert typed.json("system", "batches", "--institution", resident.home)["batches"] == []
+
+
+def test_a_server_that_is_down_is_not_asked(typed: Typed) -> None:
+    """Declared, told to the institution's own systems, refused by the network, and asked again once it is back; by an
+    administrator alone."""
+    resident = typed.resident()
+    at = ("system", "state", "--institution", resident.previous)
+    typed.run(*at, "--set", "DOWN", "--operator", "OP900", code=1)
+    down = typed.json(*at, "--set", "MAINTENANCE", "--operator", "AD001")
+    refused = typed.ask("--resident", str(resident.number))
+    typed.json(*at, "--set", "ONLINE", "--operator", "AD001")
+    answered = typed.ask("--resident", str(resident.number))
+
+    assert (down["state"], down["next_change_at"]) == ("MAINTENANCE", 0)
+    assert (refused["outcome"], refused["rule"]) == ("UNAVAILABLE", "PROVIDER_DOWN")
+    assert answered["outcome"] == "OK"
+    assert typed.json(*at)["declared"] == "ONLINE"
+
+
+def test_keys_rotate_while_answers_come(typed: Typed) -> None:
+    """After a rotation and after a revocation the institution opens its answers with what its credentials hold."""
+    resident = typed.resident()
+    at = ("--institution", resident.home, "--operator", "AD001")
+    rotated = typed.json("keys", "rotate", *at)
+    first = typed.ask("--resident", str(resident.number))
+    revoked = typed.json("keys", "revoke", "1", "--reason", "模擬", *at)
+    typed.run("keys", "revoke", "1", "--reason", "模擬", *at, code=1)
+    second = typed.ask("--resident", str(resident.number))
+    listed = {one["generation"]: one["rule"] for one in typed.json("keys", "list", *at)["keys"]}
+
+    assert (rotated["generations"], revoked["generations"]) == ([1, 0], [2, 0])
+    assert (first["outcome"], second["outcome"]) == ("OK", "OK")
+    assert first["records"] == second["records"] != []
+    assert listed == {0: "", 1: "KEY_REVOKED", 2: ""}
+
+
+def test_a_person_sees_their_own_affairs(typed: Typed) -> None:
+    """By the portal's code alone: the exchange, what the previous municipality holds, a notice; never a code, a number
+    or another person's; what is blocked from answers is not shown, and leaves no trace."""
+    resident, other = typed.resident(), typed.resident()
+    kind = typed.ask("--resident", str(resident.number))
+    typed.ask("--resident", str(other.number))
+    person = typed.json("portal", "open", "--institution", resident.home, "--person", resident.home_number)["person"]
+    again = typed.json("portal", "open", "--institution", resident.previous, "--person", resident.previous_number)
+    typed.json(
+        *("portal", "notify", "--institution", resident.previous, "--person", resident.previous_number),
+        *("--title", "接種のお知らせ", "--operator", "OP900"),
+    )
+    deadline = time.monotonic() + 20
+    while not (seen := typed.json("portal", "records", "--person", person)["records"]):
+        assert time.monotonic() < deadline
+    held = typed.json("portal", "self", "--person", person)["records"]
+    told = typed.json("portal", "notices", "--person", person)["notices"]
+    typed.json("copy", "flag", "--institution", resident.previous, "--person", resident.previous_number)
+    left = typed.json("portal", "self", "--person", person)["records"]
+
+    assert (again["person"], kind["outcome"]) == (person, "OK")
+    assert [one["outcome"] for one in seen] == ["OK"]
+    blocked = [one for one in held if one["spi_name_code"] == VACCINATION]
+    values = [item["value"] for one in blocked for item in one["items"]]
+    assert values == [item.value for item in typed.world.items_of(resident, VACCINATION)]
+    assert left == [one for one in held if one not in blocked]
+    assert [one["title"] for one in told] == ["接種のお知らせ"]
+    for shown in (seen, held, told):
+        assert not {resident.home_number, resident.previous_number, person} & set(json.dumps(shown).split('"'))
+    typed.run("portal", "open", "--institution", resident.home, "--person", "0" * 15, code=1)
+    assert typed.json("portal", "records", "--person", "0" * 64)["records"] == []
 
 
 def test_a_list_version_is_published_and_catches_up(typed: Typed) -> None:

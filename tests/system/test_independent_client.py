@@ -91,19 +91,24 @@ def mine(system: System, resident: Resident) -> dict[str, Any]:
     return settings(system.parts, known["user"], known["password"])
 
 
+SAID = ("institution.{}.requests", "institution.{}.copies", "institution.{}.codes", "juki.{}.identities")
+SAID = (*SAID, "health.{}.entries", "vrs.{}.requests", "tablet.{}.doses")
+HEARD = ("institution.{}.replies", "health.{}.replies", "vrs.{}.replies", "tablet.{}.replies")
+
+
 def writable(resident: Resident) -> set[str]:
     """Where an institution may write."""
-    return own_topics(resident, "requests", "copies", "codes", "identities")
+    return {name.format(resident.home) for name in SAID}
 
 
-def own_topics(resident: Resident, *kinds: str) -> set[str]:
-    """The institution's topics of these kinds."""
-    return {f"{'juki' if kind == 'identities' else 'institution'}.{resident.home}.{kind}" for kind in kinds}
+def readable(resident: Resident) -> set[str]:
+    """Where an institution may read."""
+    return {name.format(resident.home) for name in HEARD}
 
 
 def test_it_reads_its_own_replies_only(system: System, mine: dict[str, Any], resident: Resident) -> None:
     """Neighbours' topics, the shared ones, internal ones and its own requests: each refuses to be read."""
-    foreign = set(topic_names(system)) - own_topics(resident, "replies")
+    foreign = set(topic_names(system)) - readable(resident)
     consumer = Consumer(mine | {"group.id": f"institution.{resident.home}.probe", "enable.auto.commit": False})
     codes: dict[str | None, int] = {}
 

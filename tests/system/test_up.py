@@ -179,7 +179,7 @@ def test_the_ready_line_holds_what_was_promised(first: Up) -> None:
     said = json.dumps(line) + first.said()
     hidden = [path for path in first.directory.rglob("secrets/*") if path.is_file()]
 
-    assert line.keys() == {"event", "kafka", "postgres", "registry", "data_dir", "credentials"}
+    assert line.keys() == {"event", "kafka", "postgres", "registry", "hub", "data_dir", "credentials"}
     assert line["event"] == "ready"
     assert len(hidden) > 5
     assert [path for path in hidden if path.read_text("ascii").strip() in said] == []
@@ -202,7 +202,7 @@ def test_the_same_directory_cannot_be_up_twice(first: Up) -> None:
     assert first.process.poll() is None
 
 
-@pytest.mark.parametrize("part", ["services run", "kafka.Kafka", "postgres"])
+@pytest.mark.parametrize("part", ["services run", "services hub", "kafka.Kafka", "postgres"])
 def test_what_is_killed_is_started_again(first: Up, part: str) -> None:
     """kill -9 of any child: it is back without anybody's help, and the next inquiry is answered."""
     before = children(first, part)

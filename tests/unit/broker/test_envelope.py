@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from broker.envelope import Origin, Said, origin_of, outgoing, pack, unpack
+from broker.envelope import (
+    BUNDLE_BYTES,
+    BUNDLE_FRAME,
+    BUNDLE_MESSAGES,
+    BUNDLED,
+    Origin,
+    Said,
+    bundled,
+    group_of,
+    messages_in,
+    origin_of,
+    outgoing,
+    pack,
+    unpack,
+    weight,
+)
 from broker.errors import OwnFault
 from broker.ports import Cause, Delivered, Outgoing
 from broker.topics import Destination
+from schemas.codec import MAXIMUM_MESSAGE_BYTES, decode, encode
+from schemas.records import InquiryForwarded, InquirySent
 
 AT_MS = 1_790_000_000_000
 OWNER = "9900123210600000"
@@ -90,3 +107,72 @@ def test_a_damaged_outbox_is_our_fault() -> None:
 
     with pytest.raises(OwnFault):
         unpack(body[:-1])
+
+
+# ── bundles ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sent(number: int, institution: str) -> Said:
+    """An inquiry on its way, with a code of its institution."""
+    code = f"{number:064x}"
+    message = InquirySent(f"{institution}-{number:020d}", b"permit", b"proof", code, institution, "0", "0", "", "")
+    destination = Destination("network.inquiry_sent", number % 2, message.exchange_id.encode())
+    return Said(destination, "InquirySent", f"{number:032x}", TRACE, encode(message), group_of(message))
+
+
+def opened(messages: list[Outgoing]) -> list[tuple[str, bytes, bytes]]:
+    """Id, trace and bytes of every message that is on the wire."""
+    found = []
+    for message in messages:
+        record = delivered(message)
+        found += [(o.id, o.trace, d.value or b"") for d, o in messages_in(record, origin_of(record), 1_000_000)]
+    return found
+
+
+def test_what_is_bundled_comes_out_as_it_went_in() -> None:
+    """Ids, traces and bytes; in their order on each partition; and the weight is the number of messages."""
+    said_ = [sent(number, OWNER) for number in range(450)]
+
+    messages = outgoing(bundled(said_), "inquiry/0", 1, AT_MS)
+
+    assert len(messages) == 2 * -(-225 // BUNDLE_MESSAGES)
+    assert sum(weight(delivered(one)) for one in messages) == 450
+    for partition in (0, 1):
+        mine = [one for one in messages if one.partition == partition]
+        assert opened(mine) == [(one.id, TRACE, one.value) for one in said_ if one.destination.partition == partition]
+
+
+def test_no_record_holds_codes_of_two_institutions() -> None:
+    """What carries a code is bundled by the institution that has it: no record links two codes of a person."""
+    said_ = [sent(number, OWNER[:-1] + str(number % 3)) for number in range(60)]
+
+    records = outgoing(bundled(said_), "inquiry/0", 1, AT_MS)
+
+    holders = [{decode(value).presented_by for _, _, value in opened([one])} for one in records]  # type: ignore[union-attr]
+    assert {len(one) for one in holders} == {1}
+    assert len(records) == 6
+
+
+def test_a_bundle_stays_below_the_limit() -> None:
+    """Large messages share a record only while it stays small enough to be read; a single one is left as it is."""
+    large = [one._replace(value=bytes(BUNDLE_BYTES // 2 - 10)) for one in (sent(n, OWNER) for n in (0, 2, 4, 6, 8))]
+
+    records = bundled(large)
+
+    assert [len(one.value) < MAXIMUM_MESSAGE_BYTES for one in records] == [True] * 3
+    assert records[-1] == large[-1]
+
+
+def test_only_kinds_grouped_by_institution_hold_codes() -> None:
+    """A kind that holds linkage codes and is bundled without regard to whose they are would let a record link them."""
+    with_codes = {kind for kind in BUNDLED if "linkage_code" in kind._fields}
+
+    assert with_codes == {InquirySent, InquiryForwarded}
+
+
+def test_a_bundle_counts_no_more_than_it_may() -> None:
+    """A damaged or boastful count cannot make a reader believe in millions of messages."""
+    boastful = BUNDLE_FRAME + b"\xfe\xff\xff\xff\x0f"
+
+    assert weight(delivered(Outgoing("network.permit_issued", 1, b"", boastful, (), AT_MS))) == 1
+    assert weight(delivered(Outgoing("network.permit_issued", 1, b"", BUNDLE_FRAME, (), AT_MS))) == 1

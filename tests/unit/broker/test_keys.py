@@ -107,14 +107,14 @@ def test_content_keys_do_not_grow_without_bound() -> None:
     sealer = Sealer(SeededRandomness(1))
     public = ONE.institutions.sealing_public(KARIYA)
     key = sealing.new_content_key(public, SEAL_INFO, bytes(32), NOW)
-    sealer._keys.update({f"old {n}": key for n in range(CONTENT_KEYS_KEPT)})
+    sealer._keys.update({(f"old {n}", public): key for n in range(CONTENT_KEYS_KEPT)})
 
     for n in range(3):
         sealer(f"new {n}", public, b"x", b"", NOW)
 
     assert len(sealer._keys) == CONTENT_KEYS_KEPT
-    assert "old 2" not in sealer._keys
-    assert {"old 3", "new 0", "new 2"} <= set(sealer._keys)
+    assert ("old 2", public) not in sealer._keys
+    assert {("old 3", public), ("new 0", public), ("new 2", public)} <= set(sealer._keys)
 
 
 # ── what is set aside ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,20 +14,22 @@ from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore
 from broker.adapters.virtual_time import VirtualClock, VirtualTimeLoop, run_virtual
 from broker.decision import Decision
 from broker.envelope import Said, outgoing, unpack
-from broker.errors import Fenced, OwnFault, PeerFault, WorldFault
+from broker.errors import Fenced, OwnFault, PeerFault, Unstorable, WorldFault
 from broker.facts import Facts
 from broker.ports import Cause, Delivered, Outgoing, Position
 from broker.runtime import Limits, Worker
 from broker.service import Context, Service, Timer, on
-from broker.tables import LogHead, SerialCounter, SetAside
+from broker.tables import LogHead, PairHead, SerialCounter, SetAside
 from broker.topics import Topics
 from schemas.codec import decode, encode
 from schemas.records import (
+    BundledMessage,
     CheckpointDue,
     CodeRevocationRequested,
     InquiryDeadlinePassed,
     InquiryRejected,
     Message,
+    MessagesBundled,
 )
 
 START_MS = 1_790_000_000_000
@@ -167,6 +170,28 @@ async def live(worker: Worker, seconds: float) -> BaseException | None:
     return None
 
 
+def test_a_worker_that_is_stopped_hands_its_shard_back() -> None:
+    """The next owner need not wait for the lease; one that never served, or was replaced, leaves it alone."""
+    waited: list[int] = []
+
+    async def scene(bench: Bench) -> None:
+        bench.put(1)
+        await live(bench.worker("one", lease_seconds=60.0), 2)
+        before = bench.clock.now_ms()
+        two = asyncio.create_task((worker := bench.worker("two", lease_seconds=60.0)).run())
+        await asyncio.wait_for(worker.serving.wait(), 30)
+        waited.append(bench.clock.now_ms() - before)
+        await live(bench.worker("three", lease_seconds=60.0), 2)
+        waited.append(bench.store.shards["counting", 0].lease_until)
+        two.cancel()
+        await asyncio.gather(two, return_exceptions=True)
+
+    bench = on_bench(scene)
+    assert waited[0] == 0
+    assert waited[1] > START_MS
+    assert bench.store.shards["counting", 0].lease_until == 0
+
+
 # ── repeats ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -293,6 +318,118 @@ def test_a_peers_fault_sets_its_message_aside() -> None:
     bench = on_bench(scene)
     assert [(row.rule, row.record_offset) for row in bench.aside()] == [("UNLUCKY", 1)]
     assert bench.told() == [1, 2]
+
+
+def bundle(*values: bytes) -> bytes:
+    """Framed messages as one record."""
+    return encode(MessagesBundled(tuple(BundledMessage(bytes([n] * 16), b"", one) for n, one in enumerate(values))))
+
+
+def test_every_message_of_a_bundle_is_served_and_a_bad_one_set_aside_alone() -> None:
+    """What is wrong with one message is told with its place in the record; the others are served, in their order."""
+
+    async def scene(bench: Bench) -> None:
+        due = [encode(CheckpointDue(OWNER, size)) for size in (1, 13, 2)]
+        bench.raw(DUE, bundle(due[0], b"no message", due[1], due[2]))
+        bench.put(3)
+        await live(bench.worker(), 2)
+
+    bench = on_bench(scene)
+    assert [(row.rule, row.record_offset, row.place) for row in bench.aside()] == [
+        ("NOT_FRAMED", 0, 1),
+        ("UNLUCKY", 0, 2),
+    ]
+    assert (bench.aside()[0].value, bench.told()) == (b"kept:no message", [1, 2, 3])
+
+
+def test_a_bundle_that_is_not_whole_is_set_aside_whole() -> None:
+    """Its bytes are kept as they came, and the next record is served."""
+
+    async def scene(bench: Bench) -> None:
+        bench.raw(DUE, bundle(encode(CheckpointDue(OWNER, 1)))[:-3])
+        bench.put(2)
+        await live(bench.worker(), 2)
+
+    bench = on_bench(scene)
+    assert [(row.rule, row.place) for row in bench.aside()] == [("DAMAGED", 0)]
+    assert bench.told() == [1]
+
+
+def test_an_institution_sends_no_bundles() -> None:
+    """On a topic of an institution's own a bundle does not belong, whatever is in it."""
+
+    async def scene(bench: Bench) -> None:
+        bench.raw(CODES, bundle(encode(CodeRevocationRequested(OWNER, "1", "2", 0))))
+        await live(bench.worker(), 2)
+
+    bench = on_bench(scene)
+    assert ([row.rule for row in bench.aside()], bench.counted) == (["WRONG_TOPIC"], 0)
+
+
+def test_a_transaction_takes_messages_not_records() -> None:
+    """Bundles do not make a batch larger than its bound; what was fetched beyond it is served next."""
+
+    async def scene(bench: Bench) -> None:
+        for _ in range(3):
+            bench.raw(DUE, bundle(*(encode(CheckpointDue(OWNER, 1)) for _ in range(4))))
+        await live(bench.worker(batch_messages=5), 2)
+
+    bench = on_bench(scene)
+    assert bench.counted == 12
+    assert bench.store.shards["counting", 0].batch >= 3
+
+
+class Choosy(MemoryStore):
+    """A store that refuses one value, as PostgreSQL refuses texts with a zero byte."""
+
+    refused = 13
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """Refuses when the value is written."""
+        async with super().transaction() as transaction:
+            write = transaction.write
+
+            async def choosy(kind: type[Any], rows: Sequence[Any]) -> None:
+                if any(self.refused in row for row in rows if kind is PairHead):
+                    raise Unstorable("a value was refused")
+                await write(kind, rows)
+
+            transaction.write = choosy  # type: ignore[method-assign]
+            yield transaction
+
+
+async def load_pairs(messages: Sequence[CheckpointDue], facts: Facts) -> None:
+    """The rows that are written."""
+    await facts.load(PairHead, [(m.institution_code, str(m.size)) for m in messages])
+
+
+def decide_pair(message: CheckpointDue, facts: Facts, context: Context) -> Decision:
+    """A row that holds what the message said."""
+    return Decision("kept", (), (PairHead(message.institution_code, str(message.size), message.size),))
+
+
+def test_what_the_database_refuses_is_found_within_a_bundle() -> None:
+    """One message of a bundle is set aside; every other leaves its row."""
+
+    async def scene(bench: Bench) -> None:
+        bench.raw(DUE, bundle(*(encode(CheckpointDue(OWNER, size)) for size in (11, 12, 13, 14))))
+        bench.store = Choosy()
+        worker = Worker(
+            Service("keeping", (on(CheckpointDue, load_pairs, decide_pair),)),
+            0,
+            "one",
+            topics=TOPICS,
+            log=MemoryLog(bench.broker, bench.through),
+            store=bench.store,
+            clock=bench.clock,
+            protect=lambda value: value,
+        )
+        await live(worker, 2)
+
+    bench = on_bench(scene)
+    assert [(row.rule, row.place) for row in bench.aside()] == [("UNSTORABLE", 2)]
+    assert sorted(row.last for row in bench.store.tables[PairHead].values()) == [11, 12, 14]
 
 
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from broker.envelope import Said, outgoing, pack, unpack
+from broker.rules.city_fields import CITY_FORMS, city_errors_in
 from broker.rules.fields import FORMS, errors_in
 from broker.rules.schema_lint import lint
 from broker.service import Handler, Service
@@ -151,6 +152,8 @@ def test_an_example_is_a_message(name: str) -> None:
     assert decode(encode(record)) == record
     if TYPES[name] in FORMS:
         assert errors_in(record) == []
+    if TYPES[name] in CITY_FORMS:
+        assert city_errors_in(record) == []
 
 
 @pytest.mark.parametrize("name", ON_TOPICS)

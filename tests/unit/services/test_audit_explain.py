@@ -359,7 +359,7 @@ def test_what_travelled_in_a_bundle_is_gathered() -> None:
     other = asked._replace(exchange_id=asked.exchange_id[:-2] + "01")
     topics = played().country.topics
     said = [
-        envelope.Said(topics.destination(one), "PermitRequested", f"{place:032x}", b"", encode(one))
+        envelope.Said(topics.destination(one), "PermitRequested", f"{place:032x}", b"", encode(one), "")
         for place, one in enumerate((other, asked))
     ]
     gathered = Gathered(found.exchange_id, "")

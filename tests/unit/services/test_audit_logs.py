@@ -11,12 +11,15 @@ from forging import rewritten
 from broker.keys import InstitutionKeys
 from broker.rules import merkle
 from broker.rules.checks import History, Violation
-from broker.rules.leaves import leaf_of, origin_of_log
+from broker.rules.erasure import CERTIFICATE, ERASURES
+from broker.rules.leaves import STAFF, leaf_of, origin_of_log
 from broker.rules.records import SALT_BYTES, record_of, split
 from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
-from schemas.records import Outcome, Party
+from schemas.codec import encode
+from schemas.records import DataErased, OperationRecorded, Outcome, Party
 from services.audit.logs import (
     COSIGNED,
+    ERASED,
     FORKS,
     GAPS,
     HEADS,
@@ -99,7 +102,7 @@ def test_a_whole_log_passes(batch: int) -> None:
 
     assert auditor.found == []
     assert auditor.size == auditor.signed == 9
-    assert auditor.looked_at == {LEAVES: 9, GAPS: 9, ROOTS: 2, SIGNATURES: 2, HEADS: 1}
+    assert auditor.looked_at == {LEAVES: 9, GAPS: 9, ROOTS: 2, SIGNATURES: 2, HEADS: 1, ERASED: 0}
 
 
 def test_an_empty_log_passes() -> None:
@@ -201,12 +204,36 @@ def test_tampering_is_found_where_it_was_done(tamper: Callable[[Log], Log], chec
     assert (check, place) in {(one.check, one.subject) for one in found}
 
 
-def test_an_erased_detail_breaks_nothing() -> None:
-    """The leaf covers the body and the body names the detail's digest: a log whose details are gone is as good."""
-    one = log()
-    one.rows[:] = [row._replace(detail=b"") for row in one.rows]
+def certified(one: Log, sequences: tuple[int, ...]) -> Log:
+    """The log with a certificate behind its last record, and the heads made to fit."""
+    body = encode(DataErased(OWNER, 1, 1, "RECORD_EXPIRED", "op", sequences))
+    place = len(one.rows)
+    leaf = leaf_of(place, ERASURES, 1, body)
+    one.rows.append(LogRecord(OWNER, place, ERASURES, 1, "erasure-1", CERTIFICATE, 0, leaf, body, b""))
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in one.rows])
+    head = LogHead(OWNER, place + 1, merkle.to_bytes(frontier), 0)
+    return one._replace(head=head, pairs=[*one.pairs, PairHead(OWNER, ERASURES, 1)])
 
-    assert audited(one).found == []
+
+def erased(one: Log, sequences: Sequence[int]) -> Log:
+    """The log without the details of these records."""
+    one.rows[:] = [row._replace(detail=b"") if row.sequence in sequences else row for row in one.rows]
+    return one
+
+
+def test_a_certified_erasure_breaks_nothing() -> None:
+    """The leaf covers the body and the body names the detail's digest: a log whose details are gone is as good."""
+    assert audited(erased(certified(log(), (2, 3)), (2, 3))).found == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "named", "place"), [((2, 3), (2,), 3), ((2,), (2, 3), 3), ((5,), (), 5)], ids=["more", "less", "none"]
+)
+def test_erasure_and_certificate_must_agree(gone: tuple[int, ...], named: tuple[int, ...], place: int) -> None:
+    """What is gone without a certificate, or there in spite of one, is found."""
+    found = audited(erased(certified(log(), named), gone)).found
+
+    assert [(one.check, one.subject) for one in found] == [(ERASED, f"{OWNER}/{place}")]
 
 
 def test_what_lies_after_the_last_signature_is_counted_as_unsigned() -> None:
@@ -215,6 +242,42 @@ def test_what_lies_after_the_last_signature_is_counted_as_unsigned() -> None:
 
     assert auditor.found == []
     assert (auditor.signed, auditor.size) == (4, 9)
+
+
+def with_an_operation(operation: OperationRecorded, party: str = STAFF) -> Log:
+    """A log of one record and what somebody did, in a row that says this party."""
+    one = log(1, signed=())
+    body = encode(operation)
+    leaf = leaf_of(1, STAFF, 1, body)
+    one.rows.append(LogRecord(OWNER, 1, STAFF, 1, "f" * 32, party, 0, leaf, body, b""))
+    frontier = merkle.append_all(merkle.EMPTY_FRONTIER, [row.leaf for row in one.rows])
+    head = LogHead(OWNER, 2, merkle.to_bytes(frontier), 0)
+    return Log(one.rows, head, [*one.pairs[:1], PairHead(OWNER, STAFF, 1)], [sign(one.rows, 2)])
+
+
+OPERATION = OperationRecorded("3", "f" * 32, OWNER, "OP1", "", "HOLD_SHOW", "x", allowed=True, rule="", operated_at=0)
+
+
+def test_what_staff_did_is_a_leaf_like_any_other() -> None:
+    """Counted, hashed and signed over with the records; told apart by its schema's number."""
+    auditor = audited(with_an_operation(OPERATION))
+
+    assert auditor.found == []
+    assert auditor.signed == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        with_an_operation(OPERATION._replace(operation_id="e" * 32)),
+        with_an_operation(OPERATION._replace(institution_code=COUNTERPARTS[0])),
+        with_an_operation(OPERATION, "PROVIDER"),
+    ],
+    ids=["another operation", "another owner", "a party of an exchange"],
+)
+def test_an_operation_under_another_name_is_found(broken: Log) -> None:
+    """The row names what it holds."""
+    assert {one.check for one in audited(broken).found} == {LEAVES}
 
 
 # ── what witnesses keep ──────────────────────────────────────────────────────────────────────────────────────────

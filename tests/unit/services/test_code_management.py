@@ -23,7 +23,7 @@ from factories import (
 from broker.errors import PeerFault
 from broker.rules import numbers
 from broker.rules.reasons import field_error
-from broker.tables import Acquisition, CodeBinding, CodeRequest, NetworkCode, ResidentNumber
+from broker.tables import Acquisition, CodeBinding, CodeRequest, NetworkCode, ResidentNumber, Suspension
 from schemas.codec import encode
 from schemas.records import (
     AcquisitionNumberAssigned,
@@ -40,6 +40,8 @@ from schemas.records import (
     InquiryRejected,
     LinkageCodeIssued,
     LinkageCodeRevoked,
+    LinkageSuspensionChanged,
+    LinkageSuspensionRequested,
     Outcome,
 )
 from services.network import ACQUISITION_LIFE_MS
@@ -50,6 +52,7 @@ N = next(n for n in range(24) if {WORLD.resident(n).home, WORLD.resident(n).prev
 PERSON = WORLD.resident(N)
 NUMBER = "900000000000001"
 ASK = CodeAcquisitionRequested(KARIYA, "R1", NUMBER)
+TOPIC = f"institution.{KARIYA}.codes"
 REVOKE = CodeRevocationRequested(KARIYA, "X1", NUMBER, 0)
 
 
@@ -450,3 +453,30 @@ def test_copies_wait_for_the_code() -> None:
         await story.ask(question._replace(record_identification_number="AFTER"))
 
     assert [m.kinds[0].outcome for m in told(scene).said(InquiryAnswered)] == [Outcome.NO_MATCH, Outcome.OK]
+
+
+# ── linkage stops for a person ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_suspension_stops_linkage_and_lets_it_go_on() -> None:
+    """A wrongly linked person is suspended, told so, and let go again; a repeat changes nothing (domain 3(e)10)."""
+    stop = LinkageSuspensionRequested(KARIYA, "S1", NUMBER, True, "紐付け誤り")
+    store = store_of()
+
+    first = decided(CODES, stop, store, topic=TOPIC)
+    again = decided(CODES, stop, store_of(*first.write), topic=TOPIC)
+    gone = decided(CODES, stop._replace(request_id="S2", suspended=False), store_of(*first.write), topic=TOPIC)
+
+    assert first.write == (Suspension(KARIYA, NUMBER, "紐付け誤り", NOW),)
+    assert first.say == (LinkageSuspensionChanged(KARIYA, "S1", NUMBER, True),)
+    assert again.write == first.write
+    assert gone.remove == first.write
+    assert gone.say == (LinkageSuspensionChanged(KARIYA, "S2", NUMBER, False),)
+
+
+def test_ill_formed_suspension_is_refused() -> None:
+    """A suspension without a reason stops nobody; the refusal names the field."""
+    decision = decided(CODES, LinkageSuspensionRequested(KARIYA, "S1", NUMBER, True, ""), store_of(), topic=TOPIC)
+
+    assert decision.write == ()
+    assert [error.field for error in decision.say[0].errors] == ["reason"]  # type: ignore[attr-defined]

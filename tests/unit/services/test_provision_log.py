@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from factories import (
     ANJO,
     ATTACHED_HOME,
     KARIYA,
+    KEYS,
     NOW,
     TOYOTA,
     WORLD,
@@ -23,13 +25,22 @@ from factories import (
 )
 
 from broker.decision import Decision
+from broker.errors import PeerFault
 from broker.rules import checkpoint, merkle
 from broker.rules.leaves import leaf_of, origin_of_log
 from broker.rules.records import SALT_BYTES, record_of, whole
 from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
 from broker.topics import LANES, lane_of
-from schemas.codec import MAXIMUM_MESSAGE_BYTES, encode
-from schemas.records import CheckpointDue, Outcome, Party, ProvisionRecorded, RecordEntry, RecordsSubmitted
+from schemas.codec import MAXIMUM_MESSAGE_BYTES, decode, encode
+from schemas.records import (
+    CheckpointDue,
+    OperationRecorded,
+    Outcome,
+    Party,
+    ProvisionRecorded,
+    RecordEntry,
+    RecordsSubmitted,
+)
 from services.common import CHECKPOINT_MS, ENTRIES_AT_MOST, counterpart_of, entry_of, submit_records
 from services.network import NETWORK_CODE
 from services.world import HOUSEHOLD, LOCAL_TAX, VACCINATION
@@ -320,3 +331,52 @@ def test_resident_of_the_stories() -> None:
     """The stories above rest on residents of all three institutions."""
     assert {WORLD.resident(n).home for n in range(24)} == {KARIYA, TOYOTA, ANJO}
     assert WORLD.resident(ATTACHED_HOME).home == KARIYA
+
+
+def operation(name: str = "a" * 32, owner: str = KARIYA, **more: Any) -> OperationRecorded:
+    """What somebody did."""
+    made = OperationRecorded(
+        lane_of(owner), name, owner, "OP1", "", "HOLD_SHOW", "x", allowed=True, rule="", operated_at=NOW
+    )
+    return made._replace(**more)
+
+
+def test_what_staff_did_is_a_leaf_among_the_records() -> None:
+    """One log holds both: a sequence together, a pair of its own, the message itself under the leaf, signed alike."""
+    store = store_of()
+    done = operation()
+    decided(LOG, submitted(record(1)), store)
+    decided(LOG, done, store)
+    decided(LOG, operation("b" * 32, rule="RIGHT_MISSING", allowed=False), store)
+    decided(LOG, CheckpointDue(KARIYA, 3), store, now=NOW + CHECKPOINT_MS)
+    rows = [store.tables[LogRecord][KARIYA, place] for place in range(3)]
+    head = store.tables[LogHead][KARIYA,]
+
+    assert [(row.counterpart, row.pair_sequence, row.party) for row in rows[1:]] == [
+        ("STAFF", 1, "STAFF"),
+        ("STAFF", 2, "STAFF"),
+    ]
+    assert (rows[0].party, decode(rows[1].body)) == (Party.INQUIRER, done)
+    assert [row.leaf for row in rows] == [
+        leaf_of(row.sequence, row.counterpart, row.pair_sequence, row.body) for row in rows
+    ]
+    assert merkle.root_of(merkle.from_bytes(head.frontier)) == merkle.root([row.leaf for row in rows])
+    note = store.tables[Checkpoint][KARIYA, 3].note
+    told = checkpoint.verify(note, origin_of_log(KARIYA), KEYS.institutions.signing(KARIYA).public_key)
+    assert (told.size, told.root) == (3, merkle.root([row.leaf for row in rows]))
+
+
+def test_an_operation_said_twice_is_one_leaf() -> None:
+    """A producer that repeats itself adds nothing to the log."""
+    store = store_of()
+    outcomes = [decided(LOG, operation(), store).outcome for _ in range(2)]
+
+    assert outcomes == ["operation_recorded", "repeat"]
+    assert list(store.tables[LogRecord]) == [(KARIYA, 0)]
+
+
+@pytest.mark.parametrize("more", [{"lane": "9"}, {"institution_code": "x"}, {"institution_code": TOYOTA, "lane": "9"}])
+def test_an_operation_lies_in_its_logs_lane(more: dict[str, str]) -> None:
+    """On another lane another shard would write the same log: it is set aside."""
+    with pytest.raises(PeerFault):
+        decided(LOG, operation()._replace(**more), store_of())  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ from schemas.records import (
     InquiryRejected,
     InquiryRequested,
     Item,
+    LinkageSuspensionRequested,
     RequestedKind,
 )
 from services.world import LAYOUT, VACCINATION, VACCINATION_ITEMS
@@ -57,6 +58,7 @@ GOOD: dict[type[Any], Any] = {
     Item: Item(VACCINATION_ITEMS[0], "1"),
     CodeAcquisitionRequested: CodeAcquisitionRequested(KARIYA, "R1", "900000000000001"),
     CodeRevocationRequested: CodeRevocationRequested(KARIYA, "R2", "900000000000001", 1),
+    LinkageSuspensionRequested: LinkageSuspensionRequested(KARIYA, "R3", "900000000000001", True, "紐付け誤り"),
     IdentityNotified: IdentityNotified(KARIYA, "1" * 20, synthetic_individual_number(0)),
 }
 
@@ -172,6 +174,12 @@ BAD: dict[type[Any], dict[str, tuple[tuple[Any, ...], tuple[str, str]]]] = {
         "request_id": (ID, ID_WORDS),
         "integrated_number": (INTEGRATED, INTEGRATED_WORDS),
         "valid_to": ((0, -1), ("1以上", "above 0")),
+    },
+    LinkageSuspensionRequested: {
+        "institution_code": (CODE, INSTITUTION_WORDS),
+        "request_id": (ID, ID_WORDS),
+        "integrated_number": (INTEGRATED, INTEGRATED_WORDS),
+        "reason": text(200),
     },
     IdentityNotified: {
         "institution_code": (CODE, INSTITUTION_WORDS),
@@ -462,6 +470,7 @@ def test_own_code_decides_whether_anybody_listens(kind_of: type[Any], name: str)
         CopySubmitted: "institution.{}.copies",
         CodeAcquisitionRequested: "institution.{}.codes",
         CodeRevocationRequested: "institution.{}.codes",
+        LinkageSuspensionRequested: "institution.{}.codes",
         IdentityNotified: "juki.{}.identities",
     }[kind_of].format(KARIYA)
     values = [*BAD[kind_of][name][0], "", "9900999999900000", TOYOTA]

@@ -80,7 +80,7 @@ def test_numbers_are_the_simulators_own_and_unique() -> None:
     numbers = [reason.error_id for reason in REASONS.values()]
 
     assert len(set(numbers)) == len(numbers)
-    assert all(re.fullmatch(r"SIM-E[1-8][0-9]{2}", number) for number in numbers)
+    assert all(re.fullmatch(r"SIM-E[1-9][0-9]{2}", number) for number in numbers)
 
 
 def test_words_in_both_languages() -> None:

@@ -1,0 +1,93 @@
+"""`chukan erase`: what has expired, or is wrong, is forgotten; that it happened, when and why stays proved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from broker.rules.identity import JST
+from services import erasure
+from services.cli import terminal
+from services.cli.options import DataDir, Json, example, running, wait_for
+from services.erasure import Erased, Order, Step
+from services.processes import SystemClock
+
+app = typer.Typer(no_args_is_help=True, help="消去 / erasing what has expired or is wrong")
+
+Operator = Annotated[str, typer.Option(help="職員の識別子、20文字まで / operator id, up to 20 characters", min=1)]
+OPERATOR_CHARACTERS = 20
+WORDS = {
+    "records": ("情報提供等記録の詳細", "details of records"),
+    "exchanges": ("照会側の個人を示す項目", "what leads to a person, at the inquirer"),
+    "provisions": ("提供側の個人を示す項目", "what leads to a person, at the provider"),
+    "results": ("照会結果", "results"),
+    "copies": ("終わった副本の内容", "content of copies that have ended"),
+}
+
+
+@app.callback()
+def erase() -> None:
+    """消去 / erasing what has expired or is wrong."""
+
+
+def moment_of(as_of: str) -> int:
+    """The end of a Japanese day in milliseconds since 1970 UTC; now for an empty text."""
+    if not as_of:
+        return SystemClock().now_ms()
+    try:
+        day = datetime.strptime(as_of, "%Y-%m-%d").replace(tzinfo=JST)
+    except ValueError:
+        raise typer.BadParameter("YYYY-MM-DD", param_hint="--as-of") from None
+    return int(day.timestamp() * 1000) + 86_400_000
+
+
+def carry_out(data_dir: DataDir, operator: str, steps: Sequence[Step], *, json_: bool) -> None:
+    """Order the steps and show what became of them."""
+    if len(operator) > OPERATOR_CHARACTERS:
+        raise typer.BadParameter(f"<= {OPERATOR_CHARACTERS}", param_hint="--operator")
+    system = running(data_dir)
+
+    async def work() -> list[Erased]:
+        with terminal.progress() as tell:
+            async with system.store() as store, system.voice() as say:
+                return await erasure.erase(store, say, steps, tell)
+
+    found = wait_for(work())
+    if json_:
+        terminal.show_json("erased", {"steps": [one._asdict() for one in found]})
+    else:
+        rows = [(*WORDS[one.name], f"{one.erased:,}", f"{one.left:,}") for one in found]
+        terminal.show_table("消去 / erased", ("対象", "what", "消去 / erased", "残り / left"), rows)
+    if any(one.left for one in found):
+        raise typer.Exit(terminal.PARTIAL)
+
+
+AsOf = Annotated[str, typer.Option(help="この日の終わりで判定、既定は今 / judged at the end of this day; default: now")]
+EXAMPLES = ("chukan erase expired --operator soumu-01", "chukan erase expired --as-of 2033-12-31 --operator soumu-01")
+
+
+@app.command(epilog=example(*EXAMPLES))
+def expired(
+    operator: Operator,
+    data_dir: DataDir = None,
+    as_of: AsOf = "",
+    json_: Json = False,
+) -> None:
+    """保存期間を過ぎたものを消去し、消去の証明を台帳に残す /
+    erase what has expired, and leave certificates of it in the logs."""
+    carry_out(data_dir, operator, erasure.expired_steps(Order(moment_of(as_of), operator)), json_=json_)
+
+
+@app.command(epilog=example("chukan erase exchange 9900123210600000-20260401000000000100 --operator soumu-01"))
+def exchange(
+    exchange_id: Annotated[str, typer.Argument(help="照会 / exchange id")],
+    operator: Operator,
+    data_dir: DataDir = None,
+    json_: Json = False,
+) -> None:
+    """訂正のため一つの照会の内容を消去する / erase the content of one exchange, by order of correction."""
+    order = Order(SystemClock().now_ms(), operator)
+    carry_out(data_dir, operator, erasure.correction_steps(exchange_id, order), json_=json_)
