@@ -11,6 +11,7 @@ from broker.errors import ConfigurationFault, Fault, WorldFault
 from services.cli import (
     audit,
     bench,
+    copy_load,
     demo,
     erase,
     health,
@@ -48,6 +49,7 @@ app.command("doctor", epilog=example("chukan doctor --data-dir ~/chukan"))(machi
 app.add_typer(world.app, name="world")
 app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(inquiries.copies, name="copy")
+inquiries.copies.command("load", epilog=copy_load.EXAMPLE)(copy_load.load)
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(hub.app, name="hub")
