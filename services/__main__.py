@@ -12,6 +12,7 @@ from services.cli import (
     audit,
     bench,
     copy_load,
+    coverage,
     demo,
     erase,
     health,
@@ -24,6 +25,7 @@ from services.cli import (
     management,
     portal,
     records,
+    scenario,
     schemas,
     staff,
     system,
@@ -67,10 +69,13 @@ app.add_typer(health.app, name="health")
 app.add_typer(vrs.app, name="vrs")
 app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
+app.add_typer(scenario.app, name="scenario")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan", "chukan scan --raw 600000000000001"))(
     machine.scan
 )
+app.command("coverage", epilog=coverage.EXAMPLE)(coverage.coverage)
+app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(machine.config, name="config")
