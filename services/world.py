@@ -191,6 +191,21 @@ def list_version(version: int, rows: Sequence[PermissionRow], at: int) -> Permis
     return PermissionListVersion(version, at, found.digest(), to_json(found))
 
 
+def items_of(n: int, kind: str) -> tuple[Item, ...]:
+    """Synthetic values of a kind for the n-th resident, 0-based."""
+    values: tuple[str, ...]
+    if kind == VACCINATION:
+        day = (datetime(2023, 4, 1, tzinfo=UTC) + timedelta(days=n % 360)).strftime("%Y%m%d")
+        values = ("DONE", str(1 + n % 5), day, f"模擬製薬{n % 3}", f"LOT{n % 9973:04d}", "")
+    elif kind == HOUSEHOLD:
+        values = (FAMILY_NAMES[n % 10], GIVEN_NAMES[n // 10 % 10], str(1 + n % 6), "1" if n % 4 == 0 else "2")
+    else:
+        values = ("2026", str(1_000_000 + n * 37 % 9_000_000), str(50_000 + n * 7 % 300_000), str(n % 4))
+    return tuple(
+        Item(code, value, "" if value else "NOT_APPLICABLE") for code, value in zip(ITEMS[kind], values, strict=True)
+    )
+
+
 class World:
     """A plan carried out on paper: rows by table, residents by number, inquiries by number."""
 
@@ -341,19 +356,7 @@ class World:
 
     def items_of(self, resident: Resident, kind: str) -> tuple[Item, ...]:
         """Synthetic values of a kind."""
-        n = resident.number
-        values: tuple[str, ...]
-        if kind == VACCINATION:
-            day = (datetime(2023, 4, 1, tzinfo=UTC) + timedelta(days=n % 360)).strftime("%Y%m%d")
-            values = ("DONE", str(1 + n % 5), day, f"模擬製薬{n % 3}", f"LOT{n % 9973:04d}", "")
-        elif kind == HOUSEHOLD:
-            values = (FAMILY_NAMES[n % 10], GIVEN_NAMES[n // 10 % 10], str(1 + n % 6), "1" if n % 4 == 0 else "2")
-        else:
-            values = ("2026", str(1_000_000 + n * 37 % 9_000_000), str(50_000 + n * 7 % 300_000), str(n % 4))
-        return tuple(
-            Item(code, value, "" if value else "NOT_APPLICABLE")
-            for code, value in zip(ITEMS[kind], values, strict=True)
-        )
+        return items_of(resident.number, kind)
 
     def copy_row(self, message: CopySubmitted) -> CopyRecord:
         """The row that a copy message becomes."""

@@ -38,6 +38,10 @@ class NotProvable(PeerFault):
         super().__init__("NOT_PROVABLE", text)
 
 
+class NotSigned(NotProvable):
+    """There will be something to prove when the log's next checkpoint is signed."""
+
+
 class Signed(NamedTuple):
     """A log's leaf hashes below its newest checkpoint, and that checkpoint."""
 
@@ -50,7 +54,7 @@ async def signed_log(snapshot: PostgresSnapshot, owner: str, beyond: int) -> Sig
     """The log up to its newest checkpoint, which must cover the record at this place."""
     notes = await snapshot.select(Checkpoint, QUERIES["checkpoints_of"], owner)
     if not notes or notes[-1].size <= beyond:
-        raise NotProvable(f"{owner}: record {beyond} is not signed yet; try again in a few seconds")
+        raise NotSigned(f"{owner}: record {beyond} is not signed yet; try again in a few seconds")
     return await _below(snapshot, notes[-1])
 
 
@@ -78,7 +82,8 @@ async def keys_of(snapshot: PostgresSnapshot, keys: Keys, owners: Sequence[str])
 async def make_capsule(
     store: PostgresStore, access: KafkaAccess, topics: Topics, keys: Keys, exchange_id: str, now: int
 ) -> bytes:
-    """The capsule of one exchange; NotProvable when there is no record of it, or none signed yet."""
+    """The capsule of one exchange; NotProvable when there is no record of it, NotSigned when its records
+    are not below a checkpoint yet."""
     forwarded = await forwarded_of(access, topics, exchange_id)
     async with store.snapshot() as snapshot:
         rows = await snapshot.select(LogRecord, QUERIES["records_of_exchange"], exchange_id)
@@ -126,7 +131,7 @@ async def _parts_of(snapshot: PostgresSnapshot, row: LogRecord) -> tuple[dict[st
         found = decode(other.body)
         if isinstance(found, DataErased) and row.sequence in found.sequences:
             if other.sequence >= log.size:
-                raise NotProvable(f"{row.institution_code}: the certificate is not signed yet; try again in a moment")
+                raise NotSigned(f"{row.institution_code}: the certificate is not signed yet; try again in a moment")
             return told, [{**_placed(other, log), "told": capsule.plain(found)}]
     raise NotProvable(f"{row.institution_code}/{row.sequence}: its detail is gone, and no certificate says why")
 

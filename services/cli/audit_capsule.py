@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from broker.adapters.postgres import PostgresStore
 from broker.rules import capsule, checkpoint, evidence
 from broker.rules.capsule import Verified
 from broker.rules.evidence import PairProof, Refused
+from broker.topics import Topics
 from services.audit import capsules
+from services.audit.capsules import NotSigned
 from services.cli import terminal
-from services.cli.options import DataDir, Json, example, running, wait_for
+from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.processes import SystemClock
 from services.running import topics_of
 
 Out = Annotated[Path, typer.Option("-o", "--output", help="書き出すファイル / file to write", dir_okay=False)]
 File = Annotated[Path, typer.Argument(help="証明のファイル / proof file", exists=True, dir_okay=False)]
+
+POLL_SECONDS = 0.5
 
 
 def written(path: Path, data: bytes, kind: str, *, json_: bool) -> None:
@@ -34,6 +41,7 @@ def written(path: Path, data: bytes, kind: str, *, json_: bool) -> None:
 def make(
     exchange_id: Annotated[str, typer.Argument(help="照会 / exchange id")],
     output: Out,
+    wait: Wait = 30.0,
     data_dir: DataDir = None,
     json_: Json = False,
 ) -> None:
@@ -43,8 +51,18 @@ def make(
     async def work() -> bytes:
         async with system.store() as store:
             topics = await topics_of(system.config, store)
-            now = SystemClock().now_ms()
-            return await capsules.make_capsule(store, system.administrator, topics, system.keys, exchange_id, now)
+            return await once_signed(store, topics)
+
+    async def once_signed(store: PostgresStore, topics: Topics) -> bytes:
+        access, keys, deadline = system.administrator, system.keys, time.monotonic() + wait
+        while True:
+            try:
+                now = SystemClock().now_ms()
+                return await capsules.make_capsule(store, access, topics, keys, exchange_id, now)
+            except NotSigned:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
 
     written(output, wait_for(work()), "capsule", json_=json_)
 

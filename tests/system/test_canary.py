@@ -272,7 +272,8 @@ def test_no_two_codes_of_a_person_in_one_place(aftermath: Aftermath) -> None:
 
 
 def test_the_search_finds_what_is_planted(aftermath: Aftermath) -> None:
-    """A number put on a topic, in a table and in a log is found in each: so the other tests would have seen one."""
+    """A number put on a topic, in a table and in a log is found in each, and in the note that somebody wrote into the
+    table: so the other tests would have seen one."""
     system, number = aftermath.system, aftermath.system.world.resident(0).individual_number
     plant(system, [Planted("inquiry.cancel_ordered", f"x{number}x".encode())])
     query(system.parts, "insert into suspensions values ('0', '0', $1, 0)", f"本人 {number}")
@@ -285,5 +286,6 @@ def test_the_search_finds_what_is_planted(aftermath: Aftermath) -> None:
     assert {place.partition("@")[0] for place in holding(texts, aftermath.numbers)} == {
         "inquiry.cancel_ordered/0",
         "suspensions",
+        "outside_changes",  # the note that somebody but a service wrote into a table has the row
         "run/network.log",
     }
