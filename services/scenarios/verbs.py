@@ -55,6 +55,7 @@ from services.world import HOUSEHOLD, ITEMS, LOCAL_TAX, VACCINATION, Resident
 
 WAIT_SECONDS = 30.0
 DAY_SECONDS = 86_400
+AFTER_SECONDS = 2
 MOST = 10_000_000
 BY_KIND = ("institution_code", "integrated_number", "spi_name_code")
 BY_INQUIRY = ("institution_code", "record_identification_number")
@@ -526,6 +527,14 @@ async def pass_time(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+async def pass_hold_deadline(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The clock goes to just after the moment by which staff should have looked, and not to the inquirer's own end."""
+    hold = await open_hold(cast_, given["of"])
+    left_ms = hold.row.hold_deadline_at - cast_.stage.now_ms()
+    await cast_.stage.pass_time(max(left_ms, 0) // 1000 + AFTER_SECONDS)
+    return {"days": left_ms // (DAY_SECONDS * 1000) >= 1}
+
+
 async def stop_service(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
     """A service of the installation is down."""
     await cast_.stage.stop_service(given["service"])
@@ -840,6 +849,9 @@ VERBS: Mapping[str, Verb] = {
         (),
         pass_time,
         alone=True,
+    ),
+    "pass_hold_deadline": Verb(
+        "保留の期限が過ぎる / the deadline of a hold passes", {"of": STEP}, ("days",), pass_hold_deadline, alone=True
     ),
     "stop_service": Verb(
         "サービスが止まる / a service is down",
