@@ -22,6 +22,7 @@ from broker.tables import (
     PermissionListVersion,
     Provision,
 )
+from schemas.records import Party
 from services.audit.export import Scope, writing
 from services.audit.sheets import SHEETS
 from services.world import FEE_AFFAIR, FEE_COLLECTION, INCOMING_RESIDENT, VACCINATION, VACCINATION_AFFAIR
@@ -35,6 +36,7 @@ SOURCES: dict[str, type[Any]] = {
     "network_exchanges": NetworkExchange,
     "provisions": Provision,
     "records": LogRecord,
+    "other_leaves": LogRecord,
     "codes": CodeBinding,
     "copies": CopyRecord,
     "checkpoints": Checkpoint,
@@ -57,11 +59,21 @@ def exported(
     with writing(directory, rows_a_file) as writer:
         for sheet in SHEETS:
             writer.begin(sheet)
-            values = [one for row in rows.get(SOURCES[sheet.name], ()) for one in sheet.rows(row._asdict())]
+            values = [
+                one
+                for row in rows.get(SOURCES[sheet.name], ())
+                if belongs(row, sheet.name)
+                for one in sheet.rows(row._asdict())
+            ]
             for start in range(0, len(values), rows_a_file):
                 writer.add(sheet, values[start : start + rows_a_file])
             writer.end(sheet)
         return writer.finish(scope or Scope(), made_at, checkpoints, key)
+
+
+def belongs(row: Any, sheet: str) -> bool:
+    """Whether a row of the source is one of the sheet: the two halves of the logs share their table."""
+    return not isinstance(row, LogRecord) or (row.party in set(Party)) == (sheet == "records")
 
 
 def jst(text: str) -> int:
