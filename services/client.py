@@ -89,33 +89,23 @@ class Client:
         to = self._topics.destination(message)
         await self.say_raw(to.topic, to.partition, to.key, encode(message))
 
-    async def say_all(self, messages: Sequence[Message]) -> int:
-        """All of these lie on their topics, in their order; how many. One wait for all of them."""
-        async with bounded(60, "saying messages"):
-            waiting = []
-            for message in messages:
-                to = self._topics.destination(message)
-                sent = await self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
-                waiting.append(sent)
-            await asyncio.gather(*waiting)
-        return len(messages)
-
     async def say_raw(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """These bytes lie on this topic, whatever they are."""
         async with bounded(15, "saying a message"):
             await self._producer.send_and_wait(topic, value, key=key, partition=partition)
 
-    async def say_all(self, messages: Sequence[Message]) -> None:
-        """The messages lie on their topics, in their order on each; for many at once."""
+    async def say_all(self, messages: Sequence[Message]) -> int:
+        """All of these lie on their topics, in their order on each; how many. Sent as batches, one wait for all."""
         now = time.time_ns() // 1_000_000
         said = [Outgoing(*self._topics.destination(one), encode(one), (), now) for one in messages]
-        async with bounded(30, "saying messages"):
+        async with bounded(60, "saying messages"):
             waiting = [
                 await self._producer.send_batch(builder, topic, partition=partition)
                 for (topic, partition), some in by_partition(said).items()
                 for builder in batches(self._producer, some)
             ]
             await asyncio.gather(*waiting)
+        return len(messages)
 
     async def listen(self, seconds: float) -> list[Message]:
         """The replies that come next, at most so long waited for; `hear` will not find them."""
