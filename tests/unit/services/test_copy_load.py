@@ -12,8 +12,7 @@ import pytest
 from broker.rules.fields import errors_in
 from schemas.records import CopyCommand, Item
 from services.copies import BATCH_CAP
-from services.copy_load import Bounds, Ended, Kept, NotAFile, Part, file_of, load_name, made_up, parts_of
-from services.world import ITEMS
+from services.copy_load import KINDS, Bounds, Ended, Kept, NotAFile, Part, file_of, load_name, made_up, parts_of
 
 LINE: dict[str, Any] = {
     "command": "REGISTER",
@@ -43,7 +42,7 @@ def test_made_up_rows_are_the_same_wherever_one_begins() -> None:
 
     assert len(rows) == source.rows == 150
     assert len({(row.integrated_number, row.spi_name_code) for row in rows}) == 150
-    assert {row.spi_name_code for row in rows} == set(ITEMS)
+    assert {row.spi_name_code for row in rows} == set(KINDS)
     assert [errors_in(row) for row in rows] == [[]] * 150
     assert list(source.begin(77)) == list(islice(source.begin(0), 77, None))
 
