@@ -244,6 +244,18 @@ def test_counterpart(party: Party, expected: str) -> None:
     assert counterpart_of(record(party=party)) == expected
 
 
+def test_a_record_on_the_way_of_another_lane_is_refused() -> None:
+    """A log is written in its own lane alone: in another, another shard would write it too."""
+    store = store_of()
+    said = submitted(record(0))
+    astray = said._replace(lane=str((int(said.lane) + 1) % 8))
+
+    with pytest.raises(PeerFault):
+        decided(LOG, astray, store)
+
+    assert not store.tables.get(LogRecord)
+
+
 def test_records_are_appended_in_their_order() -> None:
     """One message or several, the log grows by one leaf a record and its head says how far."""
     together, apart = store_of(), store_of()
