@@ -63,6 +63,9 @@ class Config:
     cosigned_within_seconds: float = setting(
         0.0, "provision stops when its log's newest cosigned checkpoint is older than this; 0: it never does"
     )
+    rehearsal_clock_file: str = setting(
+        "", "for rehearsals only: a file with the milliseconds that are added to this process's clock; never in service"
+    )
 
 
 FIELDS = {one.name: one for one in fields(Config)}

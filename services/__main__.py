@@ -11,6 +11,8 @@ from broker.errors import ConfigurationFault, Fault, WorldFault
 from services.cli import (
     audit,
     bench,
+    copy_load,
+    coverage,
     demo,
     erase,
     health,
@@ -23,6 +25,7 @@ from services.cli import (
     management,
     portal,
     records,
+    scenario,
     schemas,
     staff,
     system,
@@ -48,6 +51,7 @@ app.command("doctor", epilog=example("chukan doctor --data-dir ~/chukan"))(machi
 app.add_typer(world.app, name="world")
 app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(inquiries.copies, name="copy")
+inquiries.copies.command("load", epilog=copy_load.EXAMPLE)(copy_load.load)
 app.add_typer(holds.app, name="hold")
 app.add_typer(lists.app, name="list")
 app.add_typer(hub.app, name="hub")
@@ -65,7 +69,12 @@ app.add_typer(health.app, name="health")
 app.add_typer(vrs.app, name="vrs")
 app.add_typer(erase.app, name="erase")
 app.add_typer(witness.app, name="witness")
+app.add_typer(scenario.app, name="scenario")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("scan", epilog=example("chukan scan --data-dir ~/chukan", "chukan scan --raw 600000000000001"))(
+    machine.scan
+)
+app.command("coverage", epilog=coverage.EXAMPLE)(coverage.coverage)
 app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
 app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
 app.add_typer(schemas.app, name="schemas")

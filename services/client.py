@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from broker.adapters.kafka import KafkaAccess, abandon, bounded
+from broker.adapters.kafka import BATCH_BYTES, KafkaAccess, abandon, batches, bounded, by_partition
 from broker.errors import WorldFault
 from broker.keys import SEAL_INFO
+from broker.ports import Outgoing
 from broker.rules.sealing import KEY_BYTES, SealingError, open_sealed
 from broker.topics import Topics
 from schemas.codec import decode, encode
@@ -62,7 +63,13 @@ class Client:
     async def start(self) -> None:
         """Connected; replies that are there already are not heard."""
         settings = self._access.settings()
-        self._producer = AIOKafkaProducer(**settings, acks="all", enable_idempotence=True)
+        self._producer = AIOKafkaProducer(
+            **settings,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=2 * BATCH_BYTES,
+        )
         self._consumer = AIOKafkaConsumer(**settings, group_id=None, enable_auto_commit=False)
         async with bounded(20, "starting a client"):
             await self._producer.start()
@@ -82,21 +89,29 @@ class Client:
         to = self._topics.destination(message)
         await self.say_raw(to.topic, to.partition, to.key, encode(message))
 
-    async def say_all(self, messages: Sequence[Message]) -> int:
-        """All of these lie on their topics, in their order; how many. One wait for all of them."""
-        async with bounded(60, "saying messages"):
-            waiting = []
-            for message in messages:
-                to = self._topics.destination(message)
-                sent = await self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
-                waiting.append(sent)
-            await asyncio.gather(*waiting)
-        return len(messages)
-
     async def say_raw(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """These bytes lie on this topic, whatever they are."""
         async with bounded(15, "saying a message"):
             await self._producer.send_and_wait(topic, value, key=key, partition=partition)
+
+    async def say_all(self, messages: Sequence[Message]) -> int:
+        """The messages lie on their topics, in their order on each; how many. For many at once."""
+        now = time.time_ns() // 1_000_000
+        said = [Outgoing(*self._topics.destination(one), encode(one), (), now) for one in messages]
+        async with bounded(30, "saying messages"):
+            waiting = [
+                await self._producer.send_batch(builder, topic, partition=partition)
+                for (topic, partition), some in by_partition(said).items()
+                for builder in batches(self._producer, some)
+            ]
+            await asyncio.gather(*waiting)
+        return len(messages)
+
+    async def listen(self, seconds: float) -> list[Message]:
+        """The replies that come next, at most so long waited for; `hear` will not find them."""
+        async with bounded(seconds + 20, "hearing replies"):
+            found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        return [decode(record.value) for records in found.values() for record in records]
 
     async def hear(self, wanted: Callable[[Any], bool], seconds: float = 30.0) -> Any:
         """The first reply that is wanted, heard before or now; NotHeard when none comes in time."""

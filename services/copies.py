@@ -184,21 +184,23 @@ def layout_errors(message: CopySubmitted, facts: Facts, today: str) -> list[Fiel
     return errors
 
 
+def versions_of(message: CopySubmitted, facts: Facts) -> list[CopyRecord]:
+    """All versions of the record."""
+    person = (message.institution_code, message.integrated_number, message.spi_name_code)
+    return [one for one in facts.all(CopyRecord, BY_KIND, *person) if one.record_key == message.record_key]
+
+
 def current_version(message: CopySubmitted, facts: Facts) -> CopyRecord | None:
     """The version of the record that is current, or None."""
-    person = (message.institution_code, message.integrated_number, message.spi_name_code)
-    for record in facts.all(CopyRecord, BY_KIND, *person):
-        if record.record_key == message.record_key and record.known_to == 0:
-            return record
-    return None
+    return next((one for one in versions_of(message, facts) if one.known_to == 0), None)
 
 
 def new_versions(message: CopySubmitted, facts: Facts, now: int) -> list[CopyRecord]:
     """Close the current version; register and update open a new one."""
-    current = current_version(message, facts)
+    known = versions_of(message, facts)
     # Two changes of one record in the same millisecond would share a key: the later one is known a moment later.
-    known_from = now if current is None or current.known_from < now else current.known_from + 1
-    versions = [] if current is None else [current._replace(known_to=known_from)]
+    known_from = max([now, *(max(one.known_from + 1, one.known_to) for one in known)])
+    versions = [one._replace(known_to=known_from) for one in known if one.known_to == 0]
     if message.command is CopyCommand.DELETE:
         return versions
     items = pack_items(message.items)

@@ -11,6 +11,7 @@ from broker.config import DEFAULTS, FIELDS, PREFIX
 from broker.rules import exchange, reconciliation
 from schemas.codec import KEY, TOPIC, schema_id
 from schemas.records import MESSAGES
+from services import coverage
 from services.integrated_number.api import document_text
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +82,7 @@ def main() -> None:
     """Write the pages."""
     (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
     (ROOT / "docs" / "messages.md").write_text(messages_page(), encoding="utf-8")
+    (ROOT / "docs" / "measures.md").write_text(coverage.page(), encoding="utf-8")
     (ROOT / "schemas" / "hub-openapi.json").write_text(document_text(), encoding="utf-8")
     for page, made in ((ROOT / "ARCHITECTURE.md", architecture_page), (ROOT / "docs" / "client.md", client_page)):
         page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")

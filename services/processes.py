@@ -29,7 +29,7 @@ from broker.adapters.separation import SERVICE, as_role
 from broker.config import Config
 from broker.errors import ConfigurationFault, Fault, WorldFault
 from broker.keys import Keys
-from broker.ports import Randomness
+from broker.ports import Clock, Randomness
 from broker.runtime import Limits, Worker
 from broker.service import Service
 from broker.tables import Institution
@@ -41,6 +41,7 @@ from services.world import MOST_INSTITUTIONS
 EVENT = structlog.get_logger("chukan.process")
 DRAIN_SECONDS = 20.0
 KILL_POINT = "CHUKAN_KILL_POINT"
+REHEARSAL_LOOK_SECONDS = 0.1
 
 
 class SystemClock:
@@ -49,6 +50,29 @@ class SystemClock:
     def now_ms(self) -> int:
         """See `broker.ports.Clock`."""
         return time.time_ns() // 1_000_000
+
+
+class RehearsalClock:
+    """The machine's time, moved forward by what a file says; looked at again ten times a second."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset_ms = 0
+        self._look_at = 0.0
+
+    def now_ms(self) -> int:
+        """See `broker.ports.Clock`. Never earlier than a moment told before by more than the machine's own clock."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + REHEARSAL_LOOK_SECONDS
+            with contextlib.suppress(OSError, ValueError):
+                self._offset_ms = max(self._offset_ms, int(self._path.read_text(encoding="ascii")))
+        return time.time_ns() // 1_000_000 + self._offset_ms
+
+
+def clock_of(config: Config) -> Clock:
+    """The clock of this process's services."""
+    return RehearsalClock(Path(config.rehearsal_clock_file)) if config.rehearsal_clock_file else SystemClock()
 
 
 class SystemRandomness:
@@ -146,6 +170,7 @@ async def serve(
         institutions = await store.all(Institution, MOST_INSTITUTIONS + 10)
         topics = Topics(config.shards, frozenset(i.institution_code for i in institutions if i.attached))
         services = assembled(keys, SystemRandomness(), terms_of(config, len(institutions)))
+        clock = clock_of(config)
         workers = [
             Worker(
                 services[name],
@@ -154,7 +179,7 @@ async def serve(
                 topics=topics,
                 log=KafkaLog(access, f"chukan.{name}", wait_ms=config.fetch_wait_ms),
                 store=store,
-                clock=SystemClock(),
+                clock=clock,
                 protect=keys.protector(SystemRandomness()),
                 limits=limits_of(config),
                 reached=reached,

@@ -58,6 +58,7 @@ KNOWN = (
 MOST_INSTITUTIONS = 1741
 ATTACHED_AT_MOST = 50
 MUNICIPALITY = "市町村長"
+EDUCATION = "教育委員会"
 INSURER = "医療保険者"
 
 VACCINATION = "TM99000000000001"
@@ -103,7 +104,8 @@ GIVEN_NAMES = ("あおい", "ひなた", "みのり", "そうた", "ゆづき", 
 
 
 class Plan(NamedTuple):
-    """What to make. residents: in the whole country; attached: institutions with topics of their own."""
+    """What to make. residents: in the whole country; attached: institutions with topics of their own; boards: so many
+    of the first municipalities have a board of education, an institution of its own beside the mayor."""
 
     seed: int = 1
     institutions: int = 6
@@ -111,6 +113,7 @@ class Plan(NamedTuple):
     attached: int = 6
     at: int = 1_790_000_000_000
     vaccination_only: bool = False
+    boards: int = 0
 
 
 class Resident(NamedTuple):
@@ -144,6 +147,12 @@ def institution_codes(count: int) -> tuple[tuple[str, str, str], ...]:
             name = f"模擬市{len(found):04d}"
             found.append((code, numbers.institution_code_of(code, numbers.InstitutionKind.MAYOR), name))
     return tuple(found[:count])
+
+
+def boards_of(cities: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """The boards of education of these municipalities, as `institution_codes` gives institutions."""
+    kind = numbers.InstitutionKind.BOARD_OF_EDUCATION
+    return tuple((local, numbers.institution_code_of(local, kind), f"{name}教育委員会") for local, _, name in cities)
 
 
 def permission_rows() -> tuple[PermissionRow, ...]:
@@ -182,6 +191,21 @@ def list_version(version: int, rows: Sequence[PermissionRow], at: int) -> Permis
     return PermissionListVersion(version, at, found.digest(), to_json(found))
 
 
+def items_of(n: int, kind: str) -> tuple[Item, ...]:
+    """Synthetic values of a kind for the n-th resident, 0-based."""
+    values: tuple[str, ...]
+    if kind == VACCINATION:
+        day = (datetime(2023, 4, 1, tzinfo=UTC) + timedelta(days=n % 360)).strftime("%Y%m%d")
+        values = ("DONE", str(1 + n % 5), day, f"模擬製薬{n % 3}", f"LOT{n % 9973:04d}", "")
+    elif kind == HOUSEHOLD:
+        values = (FAMILY_NAMES[n % 10], GIVEN_NAMES[n // 10 % 10], str(1 + n % 6), "1" if n % 4 == 0 else "2")
+    else:
+        values = ("2026", str(1_000_000 + n * 37 % 9_000_000), str(50_000 + n * 7 % 300_000), str(n % 4))
+    return tuple(
+        Item(code, value, "" if value else "NOT_APPLICABLE") for code, value in zip(ITEMS[kind], values, strict=True)
+    )
+
+
 class World:
     """A plan carried out on paper: rows by table, residents by number, inquiries by number."""
 
@@ -189,7 +213,8 @@ class World:
         self.plan = plan
         self._keys = keys
         self.codes = institution_codes(plan.institutions)
-        self.names = {code: name for _, code, name in self.codes}
+        self.boards = boards_of(self.codes[: plan.boards])
+        self.names = {code: name for _, code, name in (*self.codes, *self.boards)}
         self._rng = random.Random(plan.seed)  # noqa: S311 - a synthetic world, the same for the same seed
         self._register, self._code_key = keys.register, keys.network_codes
         self._vaults = {code: NumberVault(keys.institutions.hub(code), code) for code in self.attached}
@@ -197,7 +222,8 @@ class World:
     @property
     def attached(self) -> tuple[str, ...]:
         """Institutions with topics of their own."""
-        return tuple(code for _, code, _ in self.codes[: min(self.plan.attached, ATTACHED_AT_MOST)])
+        mayors = self.codes[: min(self.plan.attached, ATTACHED_AT_MOST)]
+        return tuple(code for _, code, _ in (*mayors, *self.boards))
 
     def directory(self) -> list[Any]:
         """Institutions, layouts, the first list version and everybody's copy of it."""
@@ -207,14 +233,14 @@ class World:
                 code,
                 name,
                 local,
-                MUNICIPALITY,
+                EDUCATION if (local, code, name) in self.boards else MUNICIPALITY,
                 code in attached,
                 True,
                 "ONLINE",
                 self._keys.institutions.signing(code).public_bytes,
                 self._keys.institutions.sealing_public(code),
             )
-            for local, code, name in self.codes
+            for local, code, name in (*self.codes, *self.boards)
         ]
         rows += [KindLayout(kind, LAYOUT, "20210401", "", ",".join(items)) for kind, items in ITEMS.items()]
         rows.append(list_version(1, permission_rows(), self.plan.at))
@@ -224,7 +250,7 @@ class World:
     def witness_duties(self, count: int) -> list[WitnessDuty]:
         """Who witnesses whose log: neighbours in the ring of institutions, `count` of them each."""
         keys = self._keys.institutions
-        pairs = ring([code for _, code, _ in self.codes], [NETWORK_CODE], count)
+        pairs = ring([code for _, code, _ in (*self.codes, *self.boards)], [NETWORK_CODE], count)
         return [
             WitnessDuty(*pair, keys.signing(pair[0]).public_bytes, keys.witness(pair[1]).public_bytes) for pair in pairs
         ]
@@ -330,19 +356,7 @@ class World:
 
     def items_of(self, resident: Resident, kind: str) -> tuple[Item, ...]:
         """Synthetic values of a kind."""
-        n = resident.number
-        values: tuple[str, ...]
-        if kind == VACCINATION:
-            day = (datetime(2023, 4, 1, tzinfo=UTC) + timedelta(days=n % 360)).strftime("%Y%m%d")
-            values = ("DONE", str(1 + n % 5), day, f"模擬製薬{n % 3}", f"LOT{n % 9973:04d}", "")
-        elif kind == HOUSEHOLD:
-            values = (FAMILY_NAMES[n % 10], GIVEN_NAMES[n // 10 % 10], str(1 + n % 6), "1" if n % 4 == 0 else "2")
-        else:
-            values = ("2026", str(1_000_000 + n * 37 % 9_000_000), str(50_000 + n * 7 % 300_000), str(n % 4))
-        return tuple(
-            Item(code, value, "" if value else "NOT_APPLICABLE")
-            for code, value in zip(ITEMS[kind], values, strict=True)
-        )
+        return items_of(resident.number, kind)
 
     def copy_row(self, message: CopySubmitted) -> CopyRecord:
         """The row that a copy message becomes."""

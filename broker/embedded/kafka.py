@@ -16,6 +16,7 @@ import signal
 import socket
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ ADMINISTRATOR = "admin"
 READY_LIMIT_SECONDS = 60.0
 FORMAT_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 45.0
+APART = "ports-apart.json"
 KEPT_ARCHIVES = 4  # of 67 MB each; a broker that runs from one does not mind its removal
 MESSAGE_MAX_BYTES = 1024 * 1024 + 16 * 1024  # 1 MiB of message, and what carries it
 STARTS_WITHIN_SECONDS = ("-XX:TieredStopAtLevel=1",)
@@ -101,14 +103,20 @@ class EmbeddedKafka:
         heap_mebibytes: int = 384,
         compiler: tuple[str, ...] = STARTS_WITHIN_SECONDS,
         cache_dir: Path | None = None,
+        apart: Mapping[str, str] | None = None,
     ) -> None:
-        """Only remember what is wanted; ``compiler=()`` is for long load (both of Java's compilers)."""
+        """Only remember what is wanted; ``compiler=()`` is for long load (both of Java's compilers).
+
+        ``apart``: for maintenance, with these properties instead of the usual ones and on ports that no client knows,
+        which are forgotten at the end; the next usual start has its own ports and properties again.
+        """
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "kafka.log"
         self._wanted_port = port
         self._heap_mebibytes = heap_mebibytes
         self._compiler = compiler
         self._cache_dir = cache_dir or default_cache_dir()
+        self._apart = apart
         self._claim: Claim | None = None
         self._child: Child | None = None
         self._ports: dict[str, int] = {}
@@ -184,6 +192,8 @@ class EmbeddedKafka:
             code = self._child.stop(signal.SIGTERM, STOP_LIMIT_SECONDS)
             if code >= 0:  # it ended by itself, so what it recorded is whole
                 self._keep_archive()
+        if self._apart is not None:
+            (self.data_dir / APART).unlink(missing_ok=True)
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -214,7 +224,10 @@ class EmbeddedKafka:
         return directory
 
     def _prepare(self, java: Java, jars: list[Path]) -> None:
-        self._ports = ports(self.data_dir / "ports.json", ("client", "controller"), self._wanted_port)
+        known = self.data_dir / ("ports.json" if self._apart is None else APART)
+        if self._apart is not None:
+            known.unlink(missing_ok=True)
+        self._ports = ports(known, ("client", "controller"), self._wanted_port)
         properties = PROPERTIES.format(
             host=LOOPBACK,
             client_port=self._ports["client"],
@@ -225,7 +238,9 @@ class EmbeddedKafka:
             log_dirs=self.data_dir / "logs",
             message_max_bytes=MESSAGE_MAX_BYTES,
         )
-        write_private(self.data_dir / "server.properties", properties)
+        # The last value of a property counts.
+        more = "".join(f"{name}={value}\n" for name, value in (self._apart or {}).items())
+        write_private(self.data_dir / "server.properties", properties + more)
         scratch = self.data_dir / "scratch"  # Java unpacks native libraries here; a killed one leaves them
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700)

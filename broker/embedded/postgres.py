@@ -16,6 +16,7 @@ import signal
 import stat
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -62,11 +63,12 @@ SETTINGS = {
 class EmbeddedPostgres:
     """One server over one directory. Every verb blocks within a limit; not for two threads at a time."""
 
-    def __init__(self, data_dir: Path, *, port: int | None = None) -> None:
-        """Only remember what is wanted."""
+    def __init__(self, data_dir: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        """Only remember what is wanted; ``settings`` count above the usual ones while this server runs."""
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "postgres.log"
         self._wanted_port = port
+        self._settings = dict(settings or {})
         self._claim: Claim | None = None
         self._child: Child | None = None
         self._port: int | None = None
@@ -184,7 +186,7 @@ class EmbeddedPostgres:
         half.rename(self._cluster())
 
     def _launch(self, programs: Path, user: User | None, lock: int) -> Child:
-        settings = {**SETTINGS, "port": str(self.port)}
+        settings = {**SETTINGS, **self._settings, "port": str(self.port)}
         options = tuple(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         command = self._command(programs, self._cluster(), user, ("postgres", *options), subprocess.DEVNULL, (lock,))
         return Child(command)

@@ -332,22 +332,22 @@ REASONS: dict[str, Reason] = {
     ),
     "DOSE_LINE_DIFFERS": Reason("SIM-E868", "接種回とOCRラインが一致しません", "the dose number is not the line's"),
     # health support
-    "TARGET_UNKNOWN": Reason("SIM-E951", "対象者として登録されていません", "the person is not registered as a target"),
+    "TARGET_UNKNOWN": Reason("SIM-E981", "対象者として登録されていません", "the person is not registered as a target"),
     "TARGET_OTHER_PERSON": Reason(
-        "SIM-E952", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
+        "SIM-E982", "業務固有番号は別の統合番号の方のものです", "the business number is another integrated number's"
     ),
     "KIND_NOT_HERE": Reason(
-        "SIM-E953", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
+        "SIM-E983", "地域健康支援システムの所管する情報ではありません", "the health system does not keep this kind"
     ),
-    "NOTHING_TO_CANCEL": Reason("SIM-E954", "取り消す記録がありません", "there is no record to withdraw"),
-    "TRANSMISSION_UNKNOWN": Reason("SIM-E955", "開始されていない送信です", "the transmission has not been opened"),
-    "TRANSMISSION_FULL": Reason("SIM-E956", "送信の予定件数を超えています", "more rows came than were announced"),
+    "NOTHING_TO_CANCEL": Reason("SIM-E984", "取り消す記録がありません", "there is no record to withdraw"),
+    "TRANSMISSION_UNKNOWN": Reason("SIM-E985", "開始されていない送信です", "the transmission has not been opened"),
+    "TRANSMISSION_FULL": Reason("SIM-E986", "送信の予定件数を超えています", "more rows came than were announced"),
     "TRANSMISSION_EXISTS": Reason(
-        "SIM-E957", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
+        "SIM-E987", "同じ送信番号が使われています", "the transmission was opened before with another number of rows"
     ),
-    "TRANSMISSION_NOT_STUCK": Reason("SIM-E958", "滞留している送信ではありません", "the transmission is not stuck"),
+    "TRANSMISSION_NOT_STUCK": Reason("SIM-E988", "滞留している送信ではありません", "the transmission is not stuck"),
     "NUMBER_USE_ONLY": Reason(
-        "SIM-E959",
+        "SIM-E989",
         "個人番号による検索は番号利用事務に限られます",
         "only number-use affairs may search by individual number",
     ),

@@ -33,7 +33,7 @@ from broker.tables import TABLE_OF, TABLES, Checkpoint, LogHead, LogRecord, SetA
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics, sender_of
 from schemas.codec import Undecodable, decode
 from schemas.codec import name_of as type_named
-from schemas.records import Message, ProvisionAnswered, RecordEntry, RecordsSubmitted
+from schemas.records import Message, ProvisionAnswered, RecordEntry, RecordErasureOrdered, RecordsSubmitted
 from services import provision
 from services.audit.replay_compare import (
     MISSING,
@@ -49,7 +49,10 @@ from services.audit.replay_compare import (
 from services.audit.replay_history import NOWHERE, History, Unreplayable
 
 WRITTEN_ONCE = (LogRecord, Checkpoint, SetAside)
-"""Nobody reads these tables again: their rows are compared and let go."""
+"""Nobody reads these tables again: their rows are compared and let go. But for records that were ordered erased."""
+
+HUB = "hub"
+"""An institution's own integrated-number system: outside of what is replayed, like every program of an institution."""
 
 ROWS_AT_ONCE = 1_000
 DIFFERENCES_KEPT = 5_000
@@ -89,12 +92,16 @@ class Applied(NamedTuple):
 
 
 class ReplayStore(MemoryStore):
-    """Tables in memory that remember what each step did to them. Rows written once are handed out by `finished`."""
+    """Tables in memory that remember what each step did to them. Rows written once are handed out by `finished`.
+
+    needed: keys of records that somebody will ask for again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.changes: list[Undo] = []
         self.finished: list[Any] = []
+        self.needed: set[tuple[Any, ...]] = set()
         self.reads: set[tuple[Any, ...]] | None = None
         self.asked = 0
 
@@ -108,10 +115,10 @@ class ReplayStore(MemoryStore):
     def write_row(self, row: Any) -> None:
         """See `MemoryStore.write_row`."""
         kind = type(row)
-        if kind in WRITTEN_ONCE:
+        key = KEY_OF[kind](row)
+        if kind in WRITTEN_ONCE and not (kind is LogRecord and key in self.needed):
             self.finished.append(row)
             return
-        key = KEY_OF[kind](row)
         before = self.tables[kind].get(key)
         self.changes.append((kind, key, before, row))
         super().write_row(row)
@@ -192,11 +199,13 @@ def is_read(change: Undo, reads: set[tuple[Any, ...]]) -> bool:
 
 @dataclass
 class Tape:
-    """One partition as far as it was read. inputs: what a service has yet to hear; seen: each origin's last cause."""
+    """One partition as far as it was read. inputs: what a service has yet to hear, from offset heard_to on; seen: each
+    origin's last cause."""
 
     source: Source
     heard: bool
     next: int = 0
+    heard_to: int = 0
     inputs: deque[Delivered] = field(default_factory=deque)
     seen: dict[str, Cause] = field(default_factory=dict)
 
@@ -369,8 +378,10 @@ class Replayer:
         lost = sorted(f"{topic}/{partition}" for topic, partition in self._history.lost)
         if lost:
             raise Unreplayable(
-                f"{lost[0]} の最初の電文は保存期間を過ぎて消えています。書き出し（--export）からなら再実行できます / "
-                f"its first messages are gone (retention), of {len(lost)} partitions; replay from an earlier export"
+                f"{lost[0]} の最初の電文は消えています（保存期間の経過、または erase purge）。"
+                "書き出し（--export）からなら再実行できます / "
+                f"its first messages are gone (retention, or a purge), of {len(lost)} partitions; "
+                "replay from an earlier export"
             )
         self._outboxes = {
             (service, shard, batch): kept_in(body, f"{service}/{shard}", batch)
@@ -381,6 +392,7 @@ class Replayer:
                 if row.rule == "UNSTORABLE":
                     where = (row.service, row.topic, row.partition, row.record_offset)
                     self._unstorable.setdefault(where, set()).add(row.place)
+        state.store.needed = await self._ordered_erased()
         total = await self._history.count()
         page = await self._history.steps(max(0, state.place - LOOK_BACK))
         while page:
@@ -400,6 +412,23 @@ class Replayer:
         await self._compare_rows()
         return state
 
+    async def _ordered_erased(self) -> set[tuple[Any, ...]]:
+        """The records that operators ordered erased: their service looks at them again."""
+        found: set[tuple[Any, ...]] = set()
+        for topic in self._topics.names(RecordErasureOrdered):
+            for partition in range(self._topics.partition_count(topic)):
+                offset = 0
+                while records := await self._history.records((topic, partition), offset):
+                    offset = records[-1].offset + 1
+                    orders = [decoded(record.value) for record in records]
+                    found.update(
+                        (order.institution_code, sequence)
+                        for order in orders
+                        if isinstance(order, RecordErasureOrdered)
+                        for sequence in order.sequences
+                    )
+        return found
+
     def _finish(self, step: Step) -> None:
         state = self.state
         state.place = max(state.place, step.place)
@@ -417,10 +446,10 @@ class Replayer:
             self._keeper.keep(self.state)
 
     async def _step(self, step: Step) -> None:
-        if isinstance(step, Journalled):
-            await self._batch(step)
-        else:
+        if isinstance(step, Changed):
             self._change(step)
+        elif not is_of_a_hub(step.service):
+            await self._batch(step)
 
     def _change(self, step: Changed) -> None:
         """What an operator wrote is an input like any other; what a service wrote is decided again."""
@@ -457,7 +486,7 @@ class Replayer:
         state = self.state
         shard = state.store.shards[step.service, step.shard]
         positions = dict(shard.positions)
-        records = await self._inputs(step, positions)
+        records = await self._inputs(step)
         if step.service == provision.NAME:
             await self._recall(step)
         state.counts.batches += 1
@@ -484,20 +513,21 @@ class Replayer:
         self.state.store.shards[step.service, step.shard].outbox.clear()
         return said
 
-    async def _inputs(self, step: Journalled, positions: Mapping[Source, Position]) -> list[Delivered]:
+    async def _inputs(self, step: Journalled) -> list[Delivered]:
         """The messages the batch read then. One that is no longer there is a difference."""
         found: list[Delivered] = []
         for source, upto in step.offsets.items():
             tape = self.state.tapes[source]
             while tape.next < upto and await self._read(tape):
                 pass
-            before = positions.get(source, Position(0, {})).next_offset
+            before = tape.heard_to
             while tape.inputs and tape.inputs[0].offset < upto:
                 record = tape.inputs.popleft()
                 self._gap(step, source, before, record.offset)
                 before = record.offset + 1
                 found.append(record)
             self._gap(step, source, before, upto)
+            tape.heard_to = upto
         return found
 
     def _gap(self, step: Journalled, source: Source, expected: int, offset: int) -> None:
@@ -746,10 +776,12 @@ class Replayer:
         """Every table as it is kept against the tables in memory."""
         store = self.state.store
         for table in TABLES:
+            if table.name.startswith(f"{HUB}_"):
+                continue
             kept = 0
             there = store.tables[table.row]
             async for rows in self._history.every(table.row):
-                kept += len(rows)
+                kept += sum(not is_of_a_hub(row.service) for row in rows) if table.row is SetAside else len(rows)
                 self._tell(f"表 / table {table.name}", kept, 0)
                 if table.row in WRITTEN_ONCE:
                     self._beyond(table.row, rows)
@@ -774,11 +806,14 @@ class Replayer:
             self._tell_of(Difference("", name, name, "number of rows", kept, written))
 
     def _beyond(self, kind: type[Any], rows: Sequence[Any]) -> None:
-        """Records that are kept beyond the end of their log as it is now: nobody wrote them."""
+        """Records that are kept beyond the end of their log as it is now: nobody wrote them. And those erased."""
         if kind is not LogRecord:
             return
-        heads = self.state.store.tables[LogHead]
+        heads, needed = self.state.store.tables[LogHead], self.state.store.tables[LogRecord]
         for row in rows:
+            again = needed.get(KEY_OF[kind](row))
+            if again is not None:
+                self._compare_row(kind, KEY_OF[kind](row), row, again)
             head = heads.get((row.institution_code,))
             if row.sequence >= (head.size if head else 0):
                 self._compare_row(kind, KEY_OF[kind](row), row, None)
@@ -806,6 +841,11 @@ class Replayer:
             name, _, shard = origin.partition("/")
             self._let_go(origin, self.state.store.shards[name, int(shard)].batch)
             batches.clear()
+
+
+def is_of_a_hub(service: str) -> bool:
+    """Whether a service belongs to an institution's own system."""
+    return service.partition(".")[0] == HUB
 
 
 def _where(step: Journalled, message: Outgoing | Delivered) -> str:

@@ -92,7 +92,12 @@ def opened(directory: Path) -> Iterator[sqlite3.Connection]:
 async def export(history: History, topics: Topics, plan: Plan, directory: Path, tell: Tell) -> int:
     """Add to the directory what it does not hold yet; returns how many messages it holds now."""
     with opened(directory) as file:
-        about = {"format": str(FORMAT), "plan": json.dumps(plan._asdict()), "shards": str(topics.partitions)}
+        about = {
+            "format": str(FORMAT),
+            "plan": json.dumps(plan._asdict()),
+            "shards": str(topics.partitions),
+            "lost": json.dumps(_lost(history, file)),
+        }
         file.executemany("insert or replace into about values (?, ?)", list(about.items()))
         await _steps(history, file, tell)
         await _messages(history, topics, file, tell)
@@ -104,6 +109,12 @@ async def export(history: History, topics: Topics, plan: Plan, directory: Path, 
             async for batch_of_rows in history.every(table.row):
                 _put_rows(file, table.row, batch_of_rows)
         return int(file.execute("select count(*) from messages").fetchone()[0])
+
+
+def _lost(history: History, file: sqlite3.Connection) -> list[Source]:
+    """The partitions whose first messages were gone before any were exported."""
+    begun = set(file.execute("select topic, partition from messages where position = 0"))
+    return sorted(source for source in history.lost if source not in begun)
 
 
 async def _steps(history: History, file: sqlite3.Connection, tell: Tell) -> None:
@@ -164,8 +175,7 @@ class ExportedHistory:
             raise ConfigurationFault(f"{path}: format {about.get('format')}; this program reads {FORMAT}")
         self.plan = Plan(**json.loads(about["plan"]))
         self.shards = int(about["shards"])
-        first = "select topic, partition, min(position) from messages group by topic, partition"
-        self.lost: Collection[Source] = [(t, p) for t, p, offset in self._file.execute(first) if offset > 0]
+        self.lost: Collection[Source] = [(topic, partition) for topic, partition in json.loads(about["lost"])]
 
     def close(self) -> None:
         """Let go of the file."""

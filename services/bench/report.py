@@ -140,6 +140,7 @@ def body_of(report: Report) -> dict[str, Any]:
         "audit_rates": [
             {"name": one.name, "value": rounded(one.value), "unit": one.unit} for one in report.audit_rates
         ],
+        "audit_findings": list(report.audit_findings),
     }
 
 
@@ -314,7 +315,9 @@ def evidence(cost: EvidenceCost) -> Sheet:
 
 def audit(report: Report) -> Sheet:
     """What the audit's tools do in a second."""
-    rows = tuple((one.name, f"{one.value:,.0f} {one.unit}") for one in report.audit_rates)
+    rows = tuple(
+        (one.name, NOTHING if math.isnan(one.value) else f"{one.value:,.0f} {one.unit}") for one in report.audit_rates
+    )
     return Sheet("監査 / audit", ("", "値 / value"), rows)
 
 
@@ -364,7 +367,10 @@ def remarks(report: Report) -> list[str]:
         ),
         *MEANINGS,
     )
-    return [*found, *(f"✗ {text}" for text in (*report.correctness.findings, *report.sweep_findings))]
+    return [
+        *found,
+        *(f"✗ {text}" for text in (*report.correctness.findings, *report.sweep_findings, *report.audit_findings)),
+    ]
 
 
 def per_second(value: float) -> str:

@@ -24,6 +24,7 @@ from broker.adapters.postgres import PostgresStore, connect_pool, migrate
 from broker.config import Config
 from broker.topics import SHARED, Topics
 from services.bench import floor, peer, unrecorded
+from services.bench.audit_rates import Rate, audited
 from services.bench.correctness import RECORDS_EACH, Correctness, judged, replies_of, rows_of
 from services.bench.drive import Driven, drive, watched
 from services.bench.floor_app import Samples
@@ -43,7 +44,8 @@ WITH_EVIDENCE, WITHOUT_EVIDENCE = "記録あり / with evidence", "記録なし 
 
 
 class Amounts(NamedTuple):
-    """How much is asked for each figure. steady: at a fixed rate; loaded: at a share of the measured rate."""
+    """How much is asked for each figure. steady: at a fixed rate; loaded: at a share of the measured rate.
+    redecided, reconciled: made up; replay_seconds: when the audit's replay of the run's own exchanges is ended."""
 
     inquiries: int = 30_000
     residents: int = 5_000
@@ -55,10 +57,13 @@ class Amounts(NamedTuple):
     peer: int = 2_000
     floor: int = 30_000
     evidence: int = 20_000
+    redecided: int = 1_000_000
+    reconciled: int = 100_000
+    replay_seconds: float = 20.0
 
 
 FULL = Amounts()
-QUICK = Amounts(3_000, 1_000, 500, 40.0, 5.0, 0.7, 3.0, 300, 3_000, 2_000)
+QUICK = Amounts(3_000, 1_000, 500, 40.0, 5.0, 0.7, 3.0, 300, 3_000, 2_000, 50_000, 5_000, 3.0)
 
 
 class Sustained(NamedTuple):
@@ -86,14 +91,6 @@ class EvidenceCost(NamedTuple):
         return all(one.per_second for one in self)
 
 
-class Rate(NamedTuple):
-    """One more figure of a report, measured by whoever adds it: what, how much, of what unit."""
-
-    name: str
-    value: float
-    unit: str
-
-
 class Compared(NamedTuple):
     """One rate of the comparison. cpu: microseconds for each exchange."""
 
@@ -119,12 +116,13 @@ class Report(NamedTuple):
     sweep_findings: tuple[str, ...]
     evidence: EvidenceCost | None = None
     audit_rates: tuple[Rate, ...] = ()
+    audit_findings: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
         """Whether every count was as it must be; speed is no part of it."""
         compared = self.evidence is None or self.evidence.is_complete
-        return compared and not self.correctness.findings and not self.sweep_findings
+        return compared and not (self.correctness.findings or self.sweep_findings or self.audit_findings)
 
 
 class Ours(NamedTuple):
@@ -144,6 +142,7 @@ def benchmark(amounts: Amounts, institutions: int, *, sweep: bool, tell: Tell) -
     with running(amounts, institutions, tell) as (system, directory):
         ours = uvloop.run(Session(system, amounts, tell).whole())
         system.fleet.stop()
+        audit = audited(system, amounts.redecided, amounts.reconciled, amounts.replay_seconds, tell)
         inquiries = [system.world.inquiry(number, now_ms()) for number in range(peer.needed(amounts.peer))]
         trials = peer.compare(system, another_database(system, "peer", with_world=True), inquiries, tell)
         empty = another_database(system, "floor", with_world=False)
@@ -165,6 +164,8 @@ def benchmark(amounts: Amounts, institutions: int, *, sweep: bool, tell: Tell) -
             f"{sustained.institutions} institutions: {text}" for sustained, found in swept for text in found.findings
         ),
         evidence,
+        audit.rates,
+        audit.findings,
     )
 
 

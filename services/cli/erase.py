@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from broker.rules.identity import JST
-from services import erasure
-from services.cli import terminal
-from services.cli.options import DataDir, Json, example, running, wait_for
+from services import erasure, raw_scan
+from services import purge as purging
+from services.cli import raw, terminal
+from services.cli.options import DataDir, Json, directory_of, example, loaded, running, wait_for
 from services.erasure import Erased, Order, Step
+from services.installation import Installation
 from services.processes import SystemClock
 
 app = typer.Typer(no_args_is_help=True, help="消去 / erasing what has expired or is wrong")
@@ -91,3 +93,52 @@ def exchange(
     """訂正のため一つの照会の内容を消去する / erase the content of one exchange, by order of correction."""
     order = Order(SystemClock().now_ms(), operator)
     carry_out(data_dir, operator, erasure.correction_steps(exchange_id, order), json_=json_)
+
+
+GiveUpUnread = Annotated[
+    bool, typer.Option("--unread", help="機関がまだ読んでいない応答も消す / also take replies not yet read")
+]
+
+
+@app.command(epilog=example("chukan erase purge --data-dir ~/chukan", "chukan erase purge --raw - < values.txt"))
+def purge(
+    data_dir: DataDir = None, unread: GiveUpUnread = False, look_for: raw.Raw = None, json_: Json = False
+) -> None:
+    """止めた設置のファイルから、消去済みのものをバイト単位で除く。読まれていない電文は残し 6 で終わる /
+    take what was erased out of the files of a stopped installation, to the last byte; unread messages stay, exit 6."""
+    config = loaded(data_dir)
+    directory = directory_of(config)
+    texts = raw.texts_of(look_for)
+    with terminal.progress() as tell:
+        done = purging.purge(Installation(directory, config), give_up_unread=unread, progress=tell)
+        seen = raw_scan.raw_scan(directory, texts, tell) if texts else None
+    if json_:
+        scanned = {"scan": raw.body_of(seen)} if seen else {}
+        terminal.show_json("purged", {**done._asdict(), **scanned})
+    else:
+        show_purged(done)
+        if seen:
+            raw.show(seen)
+    if seen and seen.found:
+        raise typer.Exit(terminal.CHECK_FAILED)
+    raise typer.Exit(terminal.PARTIAL if done.kept else terminal.DONE)
+
+
+def show_purged(done: purging.Purged) -> None:
+    """What has gone, and what stays because nobody has read it."""
+    pairs = [
+        ("トピック / topics emptied", f"{done.topics:,}"),
+        ("電文 / messages taken", f"{done.messages:,}"),
+        ("書き直した表 / tables written anew", f"{done.tables:,}"),
+        ("WAL の区分 / segments of the write-ahead log", f"{done.segments:,}"),
+        ("再実行の途中の状態 / states of an interrupted replay", f"{done.notes:,}"),
+    ]
+    terminal.show_pairs("除いたもの / purged", pairs)
+    for words, topics in (
+        ("読まれないまま消した応答 / replies taken unread", done.given_up),
+        ("読まれていないので残したトピック / topics that stay, unread", done.kept),
+    ):
+        if topics:
+            terminal.show_table(
+                words, ("トピック / topic", "未読 / unread"), [(one.topic, one.unread) for one in topics]
+            )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
 import typer
 from rich.text import Text
 
 from broker import config as settings
 from services import scan as scanning
-from services.cli import terminal
+from services.cli import raw, terminal
 from services.cli.options import DataDir, Json, directory_of, example, loaded, running, wait_for
 from services.doctor import findings
+from services.raw_scan import raw_scan
 from services.scan import Scan
 
 config = typer.Typer(no_args_is_help=True, help="設定 / settings")
@@ -46,15 +51,28 @@ def doctor(data_dir: DataDir = None, json_: Json = False) -> None:
     raise typer.Exit(terminal.DONE if good else terminal.CHECK_FAILED)
 
 
+def scan_bytes(directory: Path, texts: Sequence[str], *, json_: bool) -> NoReturn:
+    """Look for these values in every byte of the installation's files, running or not."""
+    with terminal.progress() as tell:
+        seen = raw_scan(directory, texts, tell)
+    if json_:
+        terminal.show_json("raw_scan", raw.body_of(seen))
+    else:
+        raw.show(seen)
+    raise typer.Exit(terminal.CHECK_FAILED if seen.found else terminal.DONE)
+
+
 WORDS = {
     scanning.NUMBER: "個人番号がある / an individual number",
     scanning.CODES: "一人の符号が二つある / two codes of one person",
 }
 
 
-def scan(data_dir: DataDir = None, json_: Json = False) -> None:
+def scan(data_dir: DataDir = None, look_for: raw.Raw = None, json_: Json = False) -> None:
     """全トピック・全表・全ログに個人番号や両側の符号がないか探す。あればその場所を示して 1 で終わる /
     look for individual numbers and for both codes of a person, everywhere; exit 1 and the place."""
+    if texts := raw.texts_of(look_for):
+        scan_bytes(directory_of(loaded(data_dir)), texts, json_=json_)
     system = running(data_dir)
     directory = system.installation.directory if system.installation else None
 

@@ -14,7 +14,7 @@ from broker.decision import Decision
 from broker.facts import Facts
 from broker.service import Context, Service, on
 from broker.tables import HubCode, HubCopy, HubCopyBatch, HubCopyRefusal, HubInquiry
-from broker.topics import Topics, sender_of
+from broker.topics import Topics
 from schemas.codec import TOPIC
 from schemas.records import (
     MESSAGES,
@@ -45,8 +45,9 @@ class OwnTopics(Topics):
         self._code = institution_code
 
     def names(self, kind: type[Any]) -> tuple[str, ...]:
-        """The institution's own topic that a message type lies on."""
-        return tuple(name for name in super().names(kind) if sender_of(name) == self._code)
+        """The institution's own topic that a message type lies on; those of its other systems are theirs."""
+        own = f"institution.{self._code}."
+        return tuple(name for name in super().names(kind) if name.startswith(own))
 
 
 # ── inquiries ────────────────────────────────────────────────────────────────────────────────────────────────────

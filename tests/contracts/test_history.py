@@ -12,9 +12,11 @@ from broker.adapters.memory import MemoryStore
 from broker.adapters.postgres import QUERIES, PostgresStore, connect_pool
 from broker.errors import Fenced
 from broker.journal import Changed, Journalled, Step
+from broker.keys import Keys
 from broker.ports import Advance, Cause, Position
-from broker.tables import ListCopy, Suspension
+from broker.tables import TABLE_OF, ListCopy, ListDistribution, Suspension
 from services.audit.replay_history import Unreplayable, step_of
+from services.world import Plan, World
 
 A = "1" * 16
 READ = {("inquiry.permit_requested", 0): Position(5, {"inquiry/0": Cause(1, 2)}), ("x", 1): Position(9, {})}
@@ -112,6 +114,20 @@ async def test_a_services_own_row_shares_its_batchs_transaction(real: PostgresSt
     assert isinstance(journalled, Journalled)
     assert changed.after == ListCopy(A, 2, 7)
     assert changed.transaction == journalled.transaction > 0
+
+
+TRIGGERS = "select tgrelid::regclass::text as name from pg_trigger where tgname = 'note_change'"
+
+
+async def test_whatever_is_written_by_hand_is_noted(real: PostgresStore) -> None:
+    """The tables that the world's creator and operators write, residents' own apart, keep each row before and after;
+    a new one that is forgotten here could not be replayed."""
+    world = World(Plan(institutions=3, residents=2), Keys(bytes(32)))
+    by_hand = {type(row) for row in (*world.directory(), *world.witness_duties(1))} | {Suspension, ListDistribution}
+
+    noted = {row["name"] for row in await real.query(TRIGGERS)}
+
+    assert {TABLE_OF[kind].name for kind in by_hand} <= noted
 
 
 def test_a_past_from_before_the_journal_is_told() -> None:

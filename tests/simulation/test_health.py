@@ -239,7 +239,7 @@ def test_a_business_number_never_changes_its_person() -> None:
     story = told(lambda story: story.ask(good, other))
 
     assert replies(story)["T1"].accepted
-    assert [e.error_id for e in replies(story)["T2"].errors] == ["SIM-E952"]
+    assert [e.error_id for e in replies(story)["T2"].errors] == ["SIM-E982"]
 
 
 # ── the way out ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +214,8 @@ def test_a_state_of_other_code_is_not_gone_on_from(tmp_path: Path) -> None:
 
 
 def test_an_export_is_replayed_like_the_topics_themselves(tmp_path: Path) -> None:
-    """Exported twice, which adds nothing, and read again: every message, step and row, and the same result."""
+    """Exported twice, which adds nothing, and read again: every message, step and row, and the same result;
+    a message taken out of the file, be it the first, is named."""
     past = calm(6)
     history = CountryHistory(past)
 
@@ -225,10 +228,16 @@ def test_an_export_is_replayed_like_the_topics_themselves(tmp_path: Path) -> Non
     exported: Any = ExportedHistory(tmp_path)
     state = replayed(past, exported)
     exported.close()
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as file, file:
+        file.execute("delete from messages where topic = 'inquiry.permit_requested' and position = 0")
+    damaged: Any = ExportedHistory(tmp_path)
+    found = replayed(past, damaged).differences
+    damaged.close()
 
     assert first == second == sum(len(log) for log in history.logs.values())
     assert state.differences == []
     assert state.counts == replayed(past).counts
+    assert "inquiry.permit_requested" in {one.where.partition("/")[0] for one in found if one.what == "message"}
     assert (tmp_path / "history.sqlite").stat().st_mode & 0o077 == 0
 
 

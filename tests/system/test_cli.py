@@ -623,7 +623,7 @@ def test_the_past_comes_out_as_it_did(typed: Typed) -> None:
         typed.sql("drop table kept")
 
     assert (whole["identical"], whole["differences"]) == (True, [])
-    assert whole["exchanges"] > 10
+    assert whole["exchanges"] >= 10
     assert whole["messages_compared"] > 50
     assert whole["rows_compared"] > 500
     assert "✓ OK" in shown

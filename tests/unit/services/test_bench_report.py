@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.bench.audit_rates import Rate
 from services.bench.correctness import Replies, Rows, judged
 from services.bench.machine import Machine
 from services.bench.measure import Cpu, Growth, Latency
@@ -24,7 +25,7 @@ from services.bench.report import (
     sheets,
     times,
 )
-from services.bench.run import QUICK, Compared, EvidenceCost, Rate, Report, Sustained
+from services.bench.run import QUICK, Compared, EvidenceCost, Report, Sustained
 from services.cli.terminal import plain
 
 ASKED = [b"Q1", b"Q2"]

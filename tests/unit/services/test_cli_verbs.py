@@ -50,7 +50,7 @@ def test_the_verbs_are_those_we_promise() -> None:
         *("witness list", "witness show", "witness forks"),
         *("hold list", "hold show", "hold confirm", "hold refuse", "records list", "records show", "inquiry send"),
         *("audit capsule", "audit open", "audit verifier", "audit root", "audit pair", "audit grown"),
-        *("erase expired", "erase exchange"),
+        *("erase expired", "erase exchange", "erase purge"),
         *("list publish", "list show", "list versions", "list distribute", "copy flag"),
         *("schemas list", "schemas check", "schemas register", "schemas serve", "schemas asyncapi"),
     }

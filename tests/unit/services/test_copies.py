@@ -114,6 +114,17 @@ def test_two_updates_in_one_millisecond() -> None:
     assert [v.known_to for v in versions(store)] == [NOW + 1, NOW + 2, 0]
 
 
+def test_registered_again_in_one_millisecond() -> None:
+    """A version that was closed stays as it was, also when the record comes back at the same moment."""
+    store = store_of()
+
+    for message in (ROW, GONE, ROW._replace(record_identification_number="C3")):
+        one(message, store)
+
+    assert [v.record_identification_number for v in versions(store)] == ["C1", "C3"]
+    assert [(v.known_from, v.known_to) for v in versions(store)] == [(NOW, NOW + 1), (NOW + 1, 0)]
+
+
 @pytest.mark.parametrize(
     ("before", "command", "rule"),
     [

@@ -1,0 +1,200 @@
+"""The stage on real parts: embedded Kafka and PostgreSQL, or an installation that runs already.
+
+Owns the ways in, which are those of an institution with its own credentials and of the operations desk. In an
+installation of its own it may also stop services and move the clock: every service process then adds the same
+milliseconds, told by a file, to the machine's time (`CHUKAN_REHEARSAL_CLOCK_FILE`). In an installation that serves
+already it never does either. Promises that a wait has an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import admin as kafka_admin
+
+from broker.adapters.postgres import PostgresStore
+from broker.embedded.directory import write_private
+from broker.errors import ConfigurationFault
+from broker.tables import LogRecord
+from schemas.records import Message
+from services import records
+from services.client import Client, NotHeard
+from services.processes import SystemClock
+from services.running import Running, Say
+from services.up import STOP_SECONDS, System
+from services.world import World
+
+PATIENCE_SECONDS = 40.0
+POLL_SECONDS = 0.05
+SETTLE_SECONDS = 0.6
+CENTURY_MS = 36_525 * 86_400_000
+CLOCK_FILE = "rehearsal-clock"
+
+
+class RealStage:
+    """See `Stage`. system: the installation of this play's own, or None when it is somebody's."""
+
+    name = "real"
+
+    def __init__(
+        self,
+        running: Running,
+        world: World,
+        store: PostgresStore,
+        say: Say,
+        stack: AsyncExitStack,
+        system: System | None,
+    ) -> None:
+        self.world = world
+        self.store = store
+        self.tag = ""
+        self._running = running
+        self._say = say
+        self._stack = stack
+        self._system = system
+        self._clients: dict[str, tuple[Client, bytes]] = {}
+        self._clock = SystemClock()
+        self._offset_ms = 0
+
+    def now_ms(self) -> int:
+        """See `Stage.now_ms`."""
+        return self._clock.now_ms() + self._offset_ms
+
+    async def open_clients(self, institutions: Sequence[str]) -> None:
+        """These institutions can speak and hear from now on."""
+        for code in institutions:
+            if code not in self._clients:
+                found = await self._stack.enter_async_context(self._running.client(code))
+                if found is None:
+                    raise ConfigurationFault(f"there are no credentials of {code} here")
+                self._clients[code] = found
+
+    async def say_as(self, institution_code: str, message: Message) -> None:
+        """See `Stage.say_as`."""
+        await self._clients[institution_code][0].say(message)
+
+    async def say(self, messages: Sequence[Message]) -> None:
+        """See `Stage.say`."""
+        await self._say(messages)
+
+    async def hear(self, institution_code: str, wanted: Callable[[Any], bool]) -> Any:
+        """See `Stage.hear`."""
+        return await self._clients[institution_code][0].hear(wanted, PATIENCE_SECONDS)
+
+    def private_key(self, institution_code: str) -> bytes:
+        """See `Stage.private_key`."""
+        return self._clients[institution_code][1]
+
+    async def until(self, there: Callable[[], Any]) -> Any:
+        """See `Stage.until`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if found := await there():
+                return found
+            if time.monotonic() > deadline:
+                raise NotHeard(f"not so within {PATIENCE_SECONDS:g} s")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def records_of(self, exchange_id: str) -> Sequence[LogRecord]:
+        """See `Stage.records_of`."""
+        return [kept.row for kept in await records.of_exchange(self.store, exchange_id)]
+
+    @property
+    def codes_key(self) -> bytes:
+        """See `Stage.codes_key`."""
+        return self._running.keys.network_codes
+
+    def store_of(self, institution_code: str) -> AbstractAsyncContextManager[Any]:
+        """See `Stage.store_of`."""
+        return self._running.store_of(institution_code)
+
+    # ── in an installation of one's own ──────────────────────────────────────────────────────────────────────────
+
+    def _own(self) -> System:
+        if self._system is None:
+            raise ConfigurationFault(
+                "this step stops services or moves the clock; it is played in an installation of its own only "
+                "(leave --data-dir out)"
+            )
+        return self._system
+
+    async def pass_time(self, seconds: int) -> None:
+        """See `Stage.pass_time`."""
+        system = self._own()
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._offset_ms += seconds * 1000
+        await asyncio.to_thread(set_clock, system, self._offset_ms)
+        await asyncio.sleep(SETTLE_SECONDS)
+
+    async def stop_service(self, name: str) -> None:
+        """See `Stage.stop_service`."""
+        child = self._own().fleet.children[name]
+        await asyncio.to_thread(child.stop, signal.SIGTERM, STOP_SECONDS)
+
+    async def start_service(self, name: str) -> None:
+        """See `Stage.start_service`."""
+        fleet = self._own().fleet
+        role = next(one for one in fleet.roles if one.name == name)
+
+        def serve() -> None:
+            fleet.start_role(role)
+            fleet.wait_ready(PATIENCE_SECONDS)
+
+        await asyncio.to_thread(serve)
+
+
+def clock_file(directory: Path) -> Path:
+    """What the services of a rehearsal read their shift from."""
+    return directory / "run" / CLOCK_FILE
+
+
+def extra_settings(directory: Path) -> dict[str, str]:
+    """The settings by which a rehearsal's services differ from others."""
+    return {"CHUKAN_REHEARSAL_CLOCK_FILE": str(clock_file(directory)), "CHUKAN_CHECKPOINT_SECONDS": "1"}
+
+
+def set_clock(system: System, offset_ms: int) -> None:
+    """All services are so many milliseconds ahead."""
+    write_private(clock_file(system.installation.directory), str(offset_ms))
+    if hasattr(system, "fleet"):  # service processes run as other users under some embedded parts: readable by all
+        clock_file(system.installation.directory).chmod(0o644)
+
+
+def let_time_run_ahead(system: System) -> None:
+    """Kafka refuses messages from more than an hour ahead; a rehearsal's messages come from days and years ahead."""
+    tools: Any = kafka_admin  # which does not declare the names it exports
+    admin = tools.AdminClient(
+        {
+            "bootstrap.servers": system.parts.bootstrap,
+            "security.protocol": system.installation.config.kafka_security_protocol,
+            "sasl.mechanism": system.parts.admin_mechanism,
+            "sasl.username": system.parts.admin_user,
+            "sasl.password": system.parts.admin_password,
+            "log_level": 0,
+        }
+    )
+    entry = tools.ConfigEntry(
+        "log.message.timestamp.after.max.ms", str(CENTURY_MS), incremental_operation=tools.AlterConfigOpType.SET
+    )
+    brokers = [str(broker) for broker in admin.list_topics(timeout=20).brokers]
+    broker = tools.ConfigResource.Type.BROKER
+    resources = [tools.ConfigResource(broker, name, incremental_configs=[entry]) for name in brokers]
+    for future in admin.incremental_alter_configs(resources, request_timeout=20).values():
+        future.result(20)
+
+
+@asynccontextmanager
+async def on_real_parts(running: Running, world: World, system: System | None) -> AsyncIterator[RealStage]:
+    """A stage on a running installation; its clients, store and voice are closed at the end."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(running.store())
+        say = await stack.enter_async_context(running.voice())
+        stage = RealStage(running, world, store, say, stack, system)
+        await stage.open_clients(world.attached)
+        yield stage
