@@ -94,6 +94,13 @@ select * from log_records where exchange_id > $1 and ($2 = '' or exchange_id <= 
 and party in ('INQUIRER', 'NETWORK', 'PROVIDER')
 order by institution_code, sequence
 
+-- name: export_other_leaves
+-- What lies between those records in the same logs: what staff did, certificates of erasure. Places and leaves only.
+select institution_code, sequence, party, recorded_at, leaf from log_records
+where ($1 = '' or institution_code = $1) and recorded_at >= $2 and recorded_at < $3
+and party not in ('INQUIRER', 'NETWORK', 'PROVIDER')
+order by institution_code, sequence
+
 -- name: log_owners
 -- Whose logs there are, heads without records, records without heads and what only a witness knows included.
 select institution_code from log_heads union select institution_code from checkpoints

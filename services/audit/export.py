@@ -384,8 +384,12 @@ def _sheet(place: Path, name: str) -> str:
 def _records(duck: duckdb.DuckDBPyConnection, place: Path) -> Iterator[tuple[Any, ...]]:
     """All records, a log at a time, in the order of the log."""
     columns = ("institution_code", "sequence", "counterpart", "pair_sequence", "leaf", "body", *OF_BODY)
-    order = "order by institution_code, sequence"
-    cursor = duck.execute(f"select {', '.join(columns)} from {_sheet(place, 'records')} {order}")  # noqa: S608
+    # What lies between the records in the same logs has a leaf, and no body here.
+    cursor = duck.execute(
+        f"select {', '.join(columns)} from (select * from {_sheet(place, 'records')} union all by name "  # noqa: S608
+        f"select institution_code, sequence, leaf from {_sheet(place, 'other_leaves')}) "
+        "order by institution_code, sequence"
+    )
     while batch := cursor.fetchmany(ROWS_AT_ONCE):
         yield from batch
 
@@ -401,12 +405,13 @@ def _log(
     frontier = merkle.EMPTY_FRONTIER
     size = note.size if note else 0
     for _, sequence, counterpart, pair_sequence, leaf, body, *told in rows:
-        counts["leaves"] += 1
         where = f"{place.name}/records {owner}/{sequence}"
-        if leaf_of(sequence, counterpart, pair_sequence, body) != leaf:
-            yield Found(where, "葉ハッシュが記録と合いません", "the leaf is of another record")
-        elif tuple(told) != of_body(body):
-            yield Found(where, "列が記録と合いません", "the columns say other than the record")
+        if body is not None:
+            counts["leaves"] += 1
+            if leaf_of(sequence, counterpart, pair_sequence, body) != leaf:
+                yield Found(where, "葉ハッシュが記録と合いません", "the leaf is of another record")
+            elif tuple(told) != of_body(body):
+                yield Found(where, "列が記録と合いません", "the columns say other than the record")
         if sequence == frontier.size < size:
             frontier = merkle.append_all(frontier, [leaf])
     if note is not None:

@@ -53,6 +53,9 @@ WRITTEN_ONCE = (LogRecord, Checkpoint, SetAside)
 
 HUB = "hub"
 """An institution's own integrated-number system: outside of what is replayed, like every program of an institution."""
+OUTSIDE = (f"{HUB}_", "staff_", "portal_notices")
+"""Tables that no service writes: the hub's, the desk's accounts and sessions, an office's notices. What staff decided
+came to the services as messages, and is replayed."""
 
 ROWS_AT_ONCE = 1_000
 DIFFERENCES_KEPT = 5_000
@@ -776,7 +779,7 @@ class Replayer:
         """Every table as it is kept against the tables in memory."""
         store = self.state.store
         for table in TABLES:
-            if table.name.startswith(f"{HUB}_"):
+            if table.name.startswith(OUTSIDE):
                 continue
             kept = 0
             there = store.tables[table.row]

@@ -71,6 +71,7 @@ def _sheet(name: str, kind: type[Any], key: tuple[str, ...], without: tuple[str,
     return Sheet(name, columns, key, f"export_{name}", rows)
 
 
+NOT_OF_A_LEAF = ("counterpart", "pair_sequence", "exchange_id", "body", "detail")
 RECORD_COLUMNS = columns_of(ProvisionRecorded)
 
 
@@ -115,6 +116,7 @@ SHEETS: tuple[Sheet, ...] = (
         "export_log_records",
         record_rows,
     ),
+    _sheet("other_leaves", LogRecord, ("institution_code", "sequence"), NOT_OF_A_LEAF),
     _sheet("codes", CodeBinding, ("institution_code", "linkage_code")),
     _sheet(
         "copies",

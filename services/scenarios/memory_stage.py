@@ -29,6 +29,7 @@ from schemas.records import Message
 from services.assembly import NAMES, assemble
 from services.client import NotHeard
 from services.scenarios.plan import PLAN
+from services.scenarios.stage import INSTITUTION
 from services.world import Plan, World
 
 SHARDS = 2
@@ -226,7 +227,7 @@ class MemoryStage:
         """See `Stage.now_ms`."""
         return self._clock.now_ms()
 
-    async def say_as(self, institution_code: str, message: Message) -> None:  # noqa: ARG002 - the message names it
+    async def say_as(self, institution_code: str, message: Message, channel: str = INSTITUTION) -> None:  # noqa: ARG002 - the message names both
         """See `Stage.say_as`."""
         self._append(message)
 
@@ -243,9 +244,9 @@ class MemoryStage:
         """See `Stage.private_key`."""
         return self._keys.institutions.sealing_private(institution_code)
 
-    async def hear(self, institution_code: str, wanted: Callable[[Any], bool]) -> Any:
+    async def hear(self, institution_code: str, wanted: Callable[[Any], bool], channel: str = INSTITUTION) -> Any:
         """See `Stage.hear`."""
-        topic = f"institution.{institution_code}.replies"
+        topic = f"{channel}.{institution_code}.replies"
         looked = 0
         end = self._loop.time() + PATIENCE_SECONDS
         while self._loop.time() < end:

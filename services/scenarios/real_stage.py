@@ -23,10 +23,11 @@ from broker.embedded.directory import write_private
 from broker.errors import ConfigurationFault
 from broker.tables import LogRecord
 from schemas.records import Message
-from services import records
+from services import city_desk, records
 from services.client import Client, NotHeard
 from services.processes import SystemClock
 from services.running import Running, Say
+from services.scenarios.stage import INSTITUTION
 from services.up import STOP_SECONDS, System
 from services.world import World
 
@@ -59,6 +60,7 @@ class RealStage:
         self._stack = stack
         self._system = system
         self._clients: dict[str, tuple[Client, bytes]] = {}
+        self._desks: dict[tuple[str, str], Client] = {}
         self._clock = SystemClock()
         self._offset_ms = 0
 
@@ -75,17 +77,29 @@ class RealStage:
                     raise ConfigurationFault(f"there are no credentials of {code} here")
                 self._clients[code] = found
 
-    async def say_as(self, institution_code: str, message: Message) -> None:
+    async def say_as(self, institution_code: str, message: Message, channel: str = INSTITUTION) -> None:
         """See `Stage.say_as`."""
-        await self._clients[institution_code][0].say(message)
+        await (await self._client(institution_code, channel)).say(message)
 
     async def say(self, messages: Sequence[Message]) -> None:
         """See `Stage.say`."""
         await self._say(messages)
 
-    async def hear(self, institution_code: str, wanted: Callable[[Any], bool]) -> Any:
+    async def hear(self, institution_code: str, wanted: Callable[[Any], bool], channel: str = INSTITUTION) -> Any:
         """See `Stage.hear`."""
-        return await self._clients[institution_code][0].hear(wanted, PATIENCE_SECONDS)
+        return await (await self._client(institution_code, channel)).hear(wanted, PATIENCE_SECONDS)
+
+    async def _client(self, institution_code: str, channel: str) -> Client:
+        """The institution's own client, or that of its place at VRS or of a tablet, opened when first wanted."""
+        if channel == INSTITUTION:
+            return self._clients[institution_code][0]
+        key = (institution_code, channel)
+        if key not in self._desks:
+            found = await self._stack.enter_async_context(city_desk.desk(self._running, institution_code, channel))
+            if found is None:
+                raise ConfigurationFault(f"there are no credentials of {institution_code} for {channel} here")
+            self._desks[key] = found
+        return self._desks[key]
 
     def private_key(self, institution_code: str) -> bytes:
         """See `Stage.private_key`."""

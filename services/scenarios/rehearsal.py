@@ -22,6 +22,8 @@ from services.scenarios.verbs import VERBS
 from services.up import System
 from services.world import World
 
+HOLD_SECONDS = 12 * 86_400  # seven business days, and room for holidays; for the order alone
+
 Tell = Callable[[Played], None]
 
 
@@ -62,7 +64,9 @@ def seconds_of(scenario: Scenario) -> int:
     """How far a scenario moves the clock."""
     units = {"seconds": 1, "hours": 3600, "days": 86_400, "years": 31_557_600}
     moves = [step.arguments for step in scenario.steps if step.verb == "pass_time"]
-    return sum(move[unit] * seconds for move in moves for unit, seconds in units.items())
+    holds = sum(step.verb == "pass_hold_deadline" for step in scenario.steps)
+    moved: int = sum(move[unit] * seconds for move in moves for unit, seconds in units.items())
+    return moved + holds * HOLD_SECONDS
 
 
 def needs_own(scenario: Scenario) -> bool:

@@ -15,6 +15,8 @@ from broker.tables import LogRecord
 from schemas.records import Message
 from services.world import World
 
+INSTITUTION = "institution"  # the channels are the first parts of topics: also vrs and tablet
+
 
 class Stage(Protocol):
     """The country as a scenario's verbs reach it. tag: apart from every other play in the same installation."""
@@ -30,10 +32,10 @@ class Stage(Protocol):
     def now_ms(self) -> int:
         """The country's time, milliseconds since 1970 UTC."""
 
-    async def say_as(self, institution_code: str, message: Message) -> None:
-        """An attached institution says it, with its own credentials where there are any."""
+    async def say_as(self, institution_code: str, message: Message, channel: str = INSTITUTION) -> None:
+        """An attached institution says it, with the credentials of this channel where there are any."""
 
-    async def hear(self, institution_code: str, wanted: Callable[[Any], bool]) -> Any:
+    async def hear(self, institution_code: str, wanted: Callable[[Any], bool], channel: str = INSTITUTION) -> Any:
         """The first reply to the institution that is wanted; NotHeard when none comes within the stage's limit."""
 
     def private_key(self, institution_code: str) -> bytes:

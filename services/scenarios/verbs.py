@@ -15,10 +15,12 @@ from broker.adapters.postgres import PostgresStore
 from broker.rules.identity import jst_date, local_time
 from broker.rules.leaves import leaf_of
 from broker.rules.permission_list import PermissionRow
+from broker.rules.vaccination import ocr_line
 from broker.tables import CodeBinding, CopyRecord, Exchange, KindLayout, Suspension
 from schemas.codec import unpack_items
 from schemas.records import (
     AcquisitionNumberAssigned,
+    CertificateKind,
     CodeAcquisitionRequested,
     CodeRevocationRequested,
     CodeStateChanged,
@@ -35,6 +37,15 @@ from schemas.records import (
     InquiryRequested,
     Item,
     RequestedKind,
+    VrsCertificateRequested,
+    VrsDoseRead,
+    VrsDoseTaken,
+    VrsEligible,
+    VrsEligibleRegistered,
+    VrsFlag,
+    VrsFlagSet,
+    VrsInquired,
+    VrsReplied,
 )
 from services import erasure, flags, holds, lists_admin, portal
 from services.asking import Heard, heard
@@ -44,6 +55,7 @@ from services.world import HOUSEHOLD, ITEMS, LOCAL_TAX, VACCINATION, Resident
 
 WAIT_SECONDS = 30.0
 DAY_SECONDS = 86_400
+AFTER_SECONDS = 2
 MOST = 10_000_000
 BY_KIND = ("institution_code", "integrated_number", "spi_name_code")
 BY_INQUIRY = ("institution_code", "record_identification_number")
@@ -515,6 +527,14 @@ async def pass_time(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+async def pass_hold_deadline(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The clock goes to just after the moment by which staff should have looked, and not to the inquirer's own end."""
+    hold = await open_hold(cast_, given["of"])
+    left_ms = hold.row.hold_deadline_at - cast_.stage.now_ms()
+    await cast_.stage.pass_time(max(left_ms, 0) // 1000 + AFTER_SECONDS)
+    return {"days": left_ms // (DAY_SECONDS * 1000) >= 1}
+
+
 async def stop_service(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
     """A service of the installation is down."""
     await cast_.stage.stop_service(given["service"])
@@ -577,6 +597,83 @@ async def portal_view(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any
     return {"records": len(seen), "provided": sum(bool(one.provided_at) for one in seen), "information": len(known)}
 
 
+# ── VRS, the route beside the network (art. 19(16)) ──────────────────────────────────────────────────────────────
+
+
+def city_of(cast_: Cast, institution_code: str) -> str:
+    """The local government code of a municipality."""
+    return next(local for local, code, _ in cast_.stage.world.codes if code == institution_code)
+
+
+async def vrs_reply(cast_: Cast, code: str, message: Any) -> VrsReplied:
+    """Say it to VRS and give the answer."""
+    await cast_.stage.say_as(code, message, VRS)
+    name = message.request_id
+    found = await cast_.stage.hear(code, lambda one: isinstance(one, VrsReplied) and one.request_id == name, VRS)
+    return cast(VrsReplied, found)
+
+
+def vrs_told(found: VrsReplied) -> Mapping[str, Any]:
+    """What a scenario may expect of VRS."""
+    return {
+        "outcome": found.outcome.value,
+        "rule": found.rule,
+        "rows": found.accepted_rows,
+        "doses": len(found.doses),
+        "card": bool(found.payload),
+    }
+
+
+async def vrs_register(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A municipality registers a person and the voucher issued to them."""
+    code, resident = cast_.institutions[given["at"]], cast_.people[given["person"]]
+    born, business, voucher = "19800102", f"8{resident.number:014d}", f"{resident.number:010d}"
+    row = VrsEligible(1, resident.individual_number, business, "1", voucher, "模擬", born, "2")
+    message = VrsEligibleRegistered(code, cast_.own_name(), city_of(cast_, code), (row,), "OP001")
+    return vrs_told(await vrs_reply(cast_, code, message))
+
+
+async def vrs_dose(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tablet of a municipality reads the person's voucher and registers a dose."""
+    code, name, dose = cast_.institutions[given["at"]], cast_.own_name(), given["dose"]
+    line = ocr_line("1", dose, city_of(cast_, code), f"{cast_.people[given['person']].number:010d}")
+    lot = f"LOT{dose}"
+    message = VrsDoseRead(code, name, line, dose, given["date"], "模擬製薬", lot, "M1", "模擬", "会場", "医師", "TAB1")
+    await cast_.stage.say_as(code, message, TABLET)
+    found = await cast_.stage.hear(code, lambda one: isinstance(one, VrsDoseTaken) and one.request_id == name, TABLET)
+    return {"accepted": found.accepted, "error": found.errors[0].error_id if found.errors else ""}
+
+
+async def vrs_flag(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A municipality marks that a person moved out or died."""
+    code, business = cast_.institutions[given["at"]], f"8{cast_.people[given['person']].number:014d}"
+    message = VrsFlagSet(code, cast_.own_name(), business, VrsFlag(given["flag"]), given["date"], "OP001")
+    return vrs_told(await vrs_reply(cast_, code, message))
+
+
+async def vrs_inquire(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The new home asks the municipality that is named, with the individual number and its code."""
+    resident = cast_.people[given["person"]]
+    code = cast_.institutions[given["by"]] if given["by"] else resident.home
+    of = cast_.institutions[given["of"]] if given["of"] else resident.previous
+    consent, identity = not given["without_consent"], not given["without_identity"]
+    number, local = resident.individual_number, city_of(cast_, of)
+    message = VrsInquired(code, cast_.own_name(), number, local, consent, identity, "OP001")
+    return vrs_told(await vrs_reply(cast_, code, message))
+
+
+async def vrs_certificate(cast_: Cast, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The person applies for a certificate of the doses this municipality gave."""
+    code, number = cast_.institutions[given["at"]], cast_.people[given["person"]].individual_number
+    message = VrsCertificateRequested(
+        code, cast_.own_name(), number, CertificateKind.DOMESTIC, not given["without_application"], True, "OP001"
+    )
+    return vrs_told(await vrs_reply(cast_, code, message))
+
+
+VRS, TABLET = "vrs", "tablet"
+VRS_TOLD = ("outcome", "rule", "rows", "doses", "card")
+DATE = Argument(required=True)
 OF_COPY = {"person": PERSON, "of": INSTITUTION, "kind": KIND}
 AT = Argument(of="institution", required=True)
 OPERATOR = Argument(default="OP900")
@@ -690,6 +787,47 @@ VERBS: Mapping[str, Verb] = {
         ("records", "provided", "information"),
         portal_view,
     ),
+    "vrs_register": Verb(
+        "接種対象者と接種券を登録する / register a person and voucher at VRS",
+        {"at": AT, "person": PERSON},
+        VRS_TOLD,
+        vrs_register,
+    ),
+    "vrs_dose": Verb(
+        "タブレットで接種を登録する / a tablet registers a dose",
+        {"at": AT, "person": PERSON, "dose": Argument(int, required=True, most=99), "date": DATE},
+        ("accepted", "error"),
+        vrs_dose,
+    ),
+    "vrs_flag": Verb(
+        "転出・死亡のフラグ / mark a move or a death",
+        {
+            "at": AT,
+            "person": PERSON,
+            "flag": Argument(required=True, choices=tuple(one.value for one in VrsFlag)),
+            "date": DATE,
+        },
+        VRS_TOLD,
+        vrs_flag,
+    ),
+    "vrs_inquire": Verb(
+        "転出元に接種記録を照会する / ask the previous municipality through VRS",
+        {
+            "person": PERSON,
+            "by": INSTITUTION,
+            "of": INSTITUTION,
+            "without_consent": FLAG,
+            "without_identity": FLAG,
+        },
+        VRS_TOLD,
+        vrs_inquire,
+    ),
+    "vrs_certificate": Verb(
+        "接種証明書を申請する / apply for a certificate",
+        {"at": AT, "person": PERSON, "without_application": FLAG},
+        VRS_TOLD,
+        vrs_certificate,
+    ),
     "erase_expired": Verb(
         "保管期限切れを消去する / erase what has expired", {"operator": OPERATOR}, ("left",), erase_expired
     ),
@@ -711,6 +849,9 @@ VERBS: Mapping[str, Verb] = {
         (),
         pass_time,
         alone=True,
+    ),
+    "pass_hold_deadline": Verb(
+        "保留の期限が過ぎる / the deadline of a hold passes", {"of": STEP}, ("days",), pass_hold_deadline, alone=True
     ),
     "stop_service": Verb(
         "サービスが止まる / a service is down",
