@@ -86,6 +86,8 @@ def append(message: RecordsSubmitted, facts: Facts, context: Context, checkpoint
     by_owner: dict[str, list[RecordEntry]] = {}
     for entry in message.entries:
         by_owner.setdefault(entry.institution_code, []).append(entry)
+    if any(lane_of(owner) != message.lane for owner in by_owner):
+        raise PeerFault("FIELD_ILL_FORMED", "a record is not for a log of this lane")  # another shard may write it
     rows: list[LogRecord] = []
     heads: list[LogHead] = []
     pairs: dict[tuple[str, str], int] = {}

@@ -244,6 +244,18 @@ def test_counterpart(party: Party, expected: str) -> None:
     assert counterpart_of(record(party=party)) == expected
 
 
+def test_a_record_on_the_way_of_another_lane_is_refused() -> None:
+    """A log is written in its own lane alone: in another, another shard would write it too."""
+    store = store_of()
+    said = submitted(record(0))
+    astray = said._replace(lane=str((int(said.lane) + 1) % 8))
+
+    with pytest.raises(PeerFault):
+        decided(LOG, astray, store)
+
+    assert not store.tables.get(LogRecord)
+
+
 def test_records_are_appended_in_their_order() -> None:
     """One message or several, the log grows by one leaf a record and its head says how far."""
     together, apart = store_of(), store_of()
@@ -262,10 +274,13 @@ def test_records_are_appended_in_their_order() -> None:
 def test_logs_of_one_lane_do_not_mix() -> None:
     """Two owners in one message: each log has its own leaves and sequence."""
     store = store_of()
+    other = next(code for code in map(str, range(10**15, 2 * 10**15)) if lane_of(code) == lane_of(KARIYA))
+    foreign = entry_of(record(0), SALT)._replace(institution_code=other)
+    said = submitted(record(0), record(1))
 
-    decided(LOG, submitted(record(0), record(0, TOYOTA, Party.PROVIDER), record(1)), store)
+    decided(LOG, said._replace(entries=(said.entries[0], foreign, said.entries[1])), store)
 
-    assert sorted(store.tables[LogRecord]) == [(KARIYA, 0), (KARIYA, 1), (TOYOTA, 0)]
+    assert sorted(store.tables[LogRecord]) == sorted([(KARIYA, 0), (KARIYA, 1), (other, 0)])
 
 
 def test_checkpoint_is_due_once() -> None:
