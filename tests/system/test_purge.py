@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from installation_fixtures import new_system, now_ms, query, settings, until
 
 from broker.config import Config
-from schemas.records import CopyCommand
+from schemas.records import CopyCommand, HoldReason, HoldRefused
 from services.asking import Heard, ask, heard
 from services.client import Credentials
 from services.raw_scan import RawScan, raw_scan
@@ -134,8 +134,13 @@ def plant(system: System, directory: Path) -> str:
     until(lambda: query(system.parts, LAST_VALUE, person.previous_number)[0][0], 40, "the versions are taken in")
     waiting = asked(directory, system.world, 7, OPERATOR)
     assert waiting.outcome == "HELD"
-    refusal = ("--operator", OPERATOR, "--reason", "OTHER", "--note", NOTE)
-    typed(directory, "hold", "refuse", waiting.exchange_id, *refusal)
+    refusal = HoldRefused(waiting.exchange_id, person.previous, OPERATOR, HoldReason.OTHER, NOTE, now_ms())
+
+    async def refuse() -> None:
+        async with attached(directory).voice() as staff:
+            await staff([refusal])
+
+    asyncio.run(refuse())
     recorded = "select count(*) = 3 from log_records where exchange_id = $1"
     until(lambda: query(system.parts, recorded, waiting.exchange_id)[0][0], 40, "all three have recorded it")
     return waiting.exchange_id
@@ -167,7 +172,7 @@ def test_what_nobody_has_read_stays(life: Life) -> None:
 
 
 def test_the_rest_still_proves_and_serves(life: Life) -> None:
-    """Started again: every log verifies, other records are whole, unread replies are read, a new inquiry is answered,
+    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, unread replies are read, a new inquiry is answered,
     and a replay says that the past is no longer there."""
     capsule = life.directory.parent / "capsule.json"
     with new_system(life.directory, "packed", PLAN) as system:
@@ -175,7 +180,7 @@ def test_the_rest_still_proves_and_serves(life: Life) -> None:
         consumer.assign([TopicPartition(life.laggard.replies, 0)])
         late = consumer.consume(1, timeout=20)
         consumer.close()
-        verified = json.loads(typed(life.directory, "audit", "verify", "--json"))
+        verified = json.loads(typed(life.directory, "audit", "verify", "--json", code=6))
         kept = typed(life.directory, "records", "list", "--exchange", life.kept_exchange, "--json")
         typed(life.directory, "audit", "capsule", life.kept_exchange, "-o", str(capsule))
         again = asked(life.directory, system.world, 3, "AFTER")
@@ -183,6 +188,7 @@ def test_the_rest_still_proves_and_serves(life: Life) -> None:
 
     assert [one.offset() for one in late] == [0]
     assert verified["ok"], verified
+    assert all("its beginning is gone" in one for one in verified["not_looked_at"]), verified["not_looked_at"]
     assert KEPT_OPERATOR in kept
     assert KEPT_OPERATOR in capsule.read_text(encoding="utf-8")
     assert again.outcome == "OK"
