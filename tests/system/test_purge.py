@@ -172,8 +172,8 @@ def test_what_nobody_has_read_stays(life: Life) -> None:
 
 
 def test_the_rest_still_proves_and_serves(life: Life) -> None:
-    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, unread replies are read, a new inquiry is answered,
-    and a replay says that the past is no longer there."""
+    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, unread replies
+    are read, a new inquiry is answered, and a replay says that the past is no longer there."""
     capsule = life.directory.parent / "capsule.json"
     with new_system(life.directory, "packed", PLAN) as system:
         consumer = reader(system.parts, life.laggard)
