@@ -140,7 +140,7 @@ async def _quiet(system: System) -> None:
     try:
         while True:
             heard = await _heard(connection)
-            ends = await asyncio.to_thread(_offsets, admin, _partitions(admin), first=False)
+            ends = await asyncio.to_thread(offsets_of, admin, _partitions(admin), first=False)
             waiting = await connection.fetchval("select count(*) from outbox")
             behind = [source for source, offset in heard.items() if ends.get(source, 0) > offset]
             still = (dict(ends), waiting)
@@ -184,11 +184,12 @@ def take(
         unread = standing.unread()
         replies = {topic for topic in unread if give_up_unread and topic.endswith(".replies")}
         kept = sorted(unread.keys() - replies)
+        # An exception stays until a later purge: taken back beside TAKES_ALL, it would give up what it keeps.
         _keep(admin, kept, pinned=True)
+        _keep(admin, sorted({topic for topic, _ in standing.ends} - set(kept)), pinned=False)
     with EmbeddedKafka(directory, apart=TAKES_ALL) as kafka:
         admin = kafka.admin()
         _wait_until_taken(admin, {source for source in standing.ends if source[0] not in kept}, directory / "logs")
-        _keep(admin, kept, pinned=False)
     taken = {source: end for source, end in standing.ends.items() if source[0] not in kept}
     count = sum(end - standing.first[source] for source, end in taken.items())
     told = (tuple(Kept(topic, unread[topic]) for topic in sorted(names)) for names in (replies, kept))
@@ -197,7 +198,7 @@ def take(
 
 def _standing(admin: AdminClient, positions: Offsets, groups: Mapping[str, str]) -> Standing:
     sources = _partitions(admin)
-    first, ends = _offsets(admin, sources, first=True), _offsets(admin, sources, first=False)
+    first, ends = offsets_of(admin, sources, first=True), offsets_of(admin, sources, first=False)
     heard = dict(positions)
     for source in sources:
         # The simulated institutions' common replies have no reader that comes back for them.
@@ -218,7 +219,7 @@ def _partitions(admin: AdminClient) -> list[Source]:
     return [(name, number) for name, one in topics.items() if not name.startswith("__") for number in one.partitions]
 
 
-def _offsets(admin: AdminClient, sources: Sequence[Source], *, first: bool) -> dict[Source, int]:
+def offsets_of(admin: AdminClient, sources: Sequence[Source], *, first: bool) -> dict[Source, int]:
     """Where each partition begins or ends; a broker that has just started is asked again until it knows."""
     spec = OffsetSpec.earliest() if first else OffsetSpec.latest()  # type: ignore[no-untyped-call]
     deadline = time.monotonic() + ANSWER_SECONDS
@@ -246,7 +247,7 @@ def _committed(admin: AdminClient, group: str) -> dict[Source, int]:
 
 
 def _keep(admin: AdminClient, topics: Sequence[str], *, pinned: bool) -> None:
-    """Except these topics from what is taken, or take the exception back."""
+    """Except these topics from what is taken, or take back an exception of an earlier purge."""
     if not topics:
         return
     operation = AlterConfigOpType.SET if pinned else AlterConfigOpType.DELETE
@@ -263,7 +264,7 @@ def _wait_until_taken(admin: AdminClient, sources: set[Source], logs: Path) -> N
     """Until the partitions are empty and the files of what was in them are gone."""
     deadline, left = time.monotonic() + TAKEN_SECONDS, sorted(sources)
     while True:
-        first, ends = _offsets(admin, left, first=True), _offsets(admin, left, first=False)
+        first, ends = offsets_of(admin, left, first=True), offsets_of(admin, left, first=False)
         left = [source for source in left if first[source] < ends[source] or _segments(logs, source, ends[source])]
         if not left:
             return
