@@ -134,7 +134,7 @@ def plant(system: System, directory: Path) -> str:
     until(lambda: query(system.parts, LAST_VALUE, person.previous_number)[0][0], 40, "the versions are taken in")
     waiting = asked(directory, system.world, 7, OPERATOR)
     assert waiting.outcome == "HELD"
-    refusal = ("--operator", OPERATOR, "--reason", "OTHER", "--note", NOTE)
+    refusal = ("--operator", "OP900", "--reason", "OTHER", "--note", NOTE)
     typed(directory, "hold", "refuse", waiting.exchange_id, *refusal)
     recorded = "select count(*) = 3 from log_records where exchange_id = $1"
     until(lambda: query(system.parts, recorded, waiting.exchange_id)[0][0], 40, "all three have recorded it")
