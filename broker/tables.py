@@ -926,8 +926,6 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("copy_batches", CopyBatch, ("institution_code", "batch_id")),
     Table("copy_receipts", CopyReceipt, ("institution_code", "record_identification_number"), born_once=True),
-    Table("kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant=""),
-    Table("copy_receipts", CopyReceipt, ("institution_code", "record_identification_number")),
     Table(
         "kind_layouts", KindLayout, ("spi_name_code", "layout_version"), (("spi_name_code",),), tenant="", common=True
     ),

@@ -68,3 +68,10 @@ async def test_every_lookup_has_an_index(postgres_dsn: str) -> None:
         for lookup in table.lookups:
             begins = [name for name, columns in indexes if name == table.name and columns[: len(lookup)] == lookup]
             assert begins, f"{table.name} has no index for {lookup}"
+
+
+def test_every_table_is_described_once() -> None:
+    """Two descriptions of one table would disagree some day, and the last one would win unseen."""
+    names = [table.name for table in TABLES]
+
+    assert sorted(set(names)) == sorted(names)

@@ -45,8 +45,9 @@ POINTS = (
     "before_publish",
     "after_publish",
 )
-# The resident register keeps no rows of its own: it never comes to this point.
-NEVER_REACHED = {"resident_register": ("after_write",)}
+# The resident register keeps no rows of its own: it never comes to this point. This crowd gives the city's systems
+# nothing to do; their own deaths are in the simulation of their weather.
+NEVER_REACHED = {"resident_register": ("after_write",), "health_support": POINTS, "vrs": POINTS, "hub": POINTS}
 OFTEN = {"CHUKAN_CHECKPOINT_SECONDS": "0.5"}  # so that logs and witnesses have something to say in every turn
 
 
