@@ -14,12 +14,11 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its names are public, but not re-exported
     AdminClient,
     AlterConfigOpType,
@@ -205,7 +204,7 @@ def _standing(admin: AdminClient, positions: Offsets, groups: Mapping[str, str])
         if source[0] == f"institution.{SHARED}.replies":
             heard[source] = ends[source]
     for code, group in groups.items():
-        for source, offset in _committed(admin, group).items():
+        for source, offset in committed_of(admin, group).items():
             if source[0] == f"institution.{code}.replies":
                 heard[source] = min(offset, heard.get(source, offset))
     return Standing(first, ends, heard)
@@ -237,13 +236,28 @@ def offsets_of(admin: AdminClient, sources: Sequence[Source], *, first: bool) ->
     return found
 
 
-def _committed(admin: AdminClient, group: str) -> dict[Source, int]:
-    """What a group's members have committed; nothing for a group that never did."""
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_SECONDS)
-    with suppress(KafkaException):
-        known = asked[group].result().topic_partitions or []
-        return {(one.topic, one.partition): one.offset for one in known if one.offset >= 0}
-    return {}
+def committed_of(admin: AdminClient, group: str) -> dict[Source, int]:
+    """What a group's members have committed; nothing for a group that never did.
+
+    A broker that has just started does not know yet and is asked again: not knowing is not "never".
+    """
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_SECONDS)
+        try:
+            known = asked[group].result().topic_partitions or []
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            fault: object = error
+        else:
+            faults = [one.error for one in known if one.error is not None]
+            if not faults:
+                return {(one.topic, one.partition): one.offset for one in known if one.offset >= 0}
+            fault = faults[0]
+        if time.monotonic() > deadline:
+            raise WorldFault(f"Kafka: asking what {group} has read: {fault}")
+        time.sleep(POLL_SECONDS)
 
 
 def _keep(admin: AdminClient, topics: Sequence[str], *, pinned: bool) -> None:
