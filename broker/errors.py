@@ -4,7 +4,8 @@ Fault
 ├── PeerFault      they are wrong: the message is set aside with the reason and acknowledged
 ├── WorldFault     the world is away: the same delivery is tried again, within a bound
 │   ├── Held       another owner's lease on the shard still runs: wait, or take it for Fenced when it was ours
-│   └── Fenced     another owner took the shard over: this one stops
+│   ├── Fenced     another owner took the shard over: this one stops
+│   └── NotHeard   everything stands, but the reply did not come in time
 └── OwnFault       we are wrong, or what we stand on is not what we left: stop, acknowledge nothing
     └── Unstorable the database cannot hold a value or a row of this batch: find the message and set it aside
 """
@@ -35,6 +36,10 @@ class Held(WorldFault):
 
 class Fenced(WorldFault):
     """Another owner holds the shard now."""
+
+
+class NotHeard(WorldFault):
+    """The reply did not come in time; Kafka itself answers."""
 
 
 class OwnFault(Fault):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from broker.errors import OwnFault
 from broker.ports import Randomness
 from broker.rules import certificate, checkpoint, cosignature, sealing
 from broker.rules.areas import AreaKeys
@@ -22,6 +23,7 @@ from broker.rules.signing import KeyPair, key_pair_from_bytes
 MASTER_BYTES = 32
 SEAL_INFO = b"chukan provided information 1\n"
 CONTENT_KEYS_KEPT = 4096
+GENERATIONS_AT_MOST = 1_000
 
 
 def derive(master: bytes, label: str) -> bytes:
@@ -62,6 +64,15 @@ class InstitutionKeys:
     def sealing_public(self, institution_code: str, generation: int = 0) -> bytes:
         """The raw X25519 public key of an institution, by generation."""
         return sealing.recipient_public_bytes(self.sealing_private(institution_code, generation))
+
+    def sealing_private_of(self, institution_code: str, public_key: bytes) -> bytes:
+        """The raw X25519 key of the generation that has this public key; OwnFault when none of the first
+        GENERATIONS_AT_MOST has."""
+        for generation in range(GENERATIONS_AT_MOST):
+            private = self.sealing_private(institution_code, generation)
+            if sealing.recipient_public_bytes(private) == public_key:
+                return private
+        raise OwnFault(f"no key of {institution_code} has the public key {public_key.hex()}")
 
     def hub(self, institution_code: str) -> bytes:
         """What an institution's integrated-number system keeps individual numbers under; the institution's own."""

@@ -3,82 +3,66 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import NamedTuple
 
 import typer
 
 from broker.embedded.errors import EmbeddedError
-from broker.errors import ConfigurationFault, Fault, WorldFault
-from services.cli import (
-    audit,
-    bench,
-    copy_load,
-    coverage,
-    demo,
-    erase,
-    health,
-    holds,
-    hub,
-    inquiries,
-    keys,
-    lists,
-    machine,
-    management,
-    portal,
-    records,
-    scenario,
-    schemas,
-    staff,
-    system,
-    terminal,
-    topics,
-    vrs,
-    witness,
-    world,
-)
+from broker.errors import ConfigurationFault, Fault, NotHeard, WorldFault
+from services.cli import terminal
 from services.cli.options import example
-from services.client import NotHeard
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="自治体中間サーバー・情報提供ネットワークシステム / intermediate server and national network",
-)
-app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
-app.command("up", epilog=example("chukan up --data-dir ~/chukan"))(system.up)
-app.command("init", epilog=example("chukan init --data-dir /data --admin-mechanism PLAIN"))(system.init)
-app.command("run", epilog=example("chukan run network provision --shards 0"))(system.run)
-app.command("doctor", epilog=example("chukan doctor --data-dir ~/chukan"))(machine.doctor)
-app.add_typer(world.app, name="world")
-app.add_typer(inquiries.app, name="inquiry")
-app.add_typer(inquiries.copies, name="copy")
-inquiries.copies.command("load", epilog=copy_load.EXAMPLE)(copy_load.load)
-app.add_typer(holds.app, name="hold")
-app.add_typer(lists.app, name="list")
-app.add_typer(hub.app, name="hub")
-app.add_typer(records.app, name="records")
-app.command("login", epilog=example("chukan login --institution 9900123210600000 --account OP100"))(staff.login)
-app.command("logout", epilog=example("chukan logout"))(staff.logout)
-app.command("whoami", epilog=example("chukan whoami"))(staff.whoami)
-app.add_typer(staff.app, name="staff")
-app.add_typer(management.app, name="system")
-app.add_typer(management.nws, name="nws")
-app.add_typer(portal.app, name="portal")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.add_typer(health.app, name="health")
-app.add_typer(vrs.app, name="vrs")
-app.add_typer(erase.app, name="erase")
-app.add_typer(witness.app, name="witness")
-app.add_typer(scenario.app, name="scenario")
-app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
-app.command("scan", epilog=example("chukan scan --data-dir ~/chukan", "chukan scan --raw 600000000000001"))(
-    machine.scan
-)
-app.command("coverage", epilog=coverage.EXAMPLE)(coverage.coverage)
-app.command("scan", epilog=example("chukan scan --data-dir ~/chukan"))(machine.scan)
-app.command("topics", epilog=example("chukan topics", "chukan topics --all --json"))(topics.topics)
-app.add_typer(schemas.app, name="schemas")
-app.add_typer(machine.config, name="config")
+
+class Verb(NamedTuple):
+    """Where a word of the command lies in `services.cli`: a command with what to type, or a noun with its own verbs."""
+
+    module: str
+    attribute: str
+    lines: tuple[str, ...] = ()
+
+
+def noun(module: str, attribute: str = "app") -> Verb:
+    """A word with verbs of its own."""
+    return Verb(module, attribute)
+
+
+VERBS = {
+    "demo": Verb("demo", "demo", ("chukan demo", "chukan demo --json", "chukan demo --data-dir ~/chukan-demo")),
+    "up": Verb("system", "up", ("chukan up --data-dir ~/chukan",)),
+    "init": Verb("system", "init", ("chukan init --data-dir /data --admin-mechanism PLAIN",)),
+    "run": Verb("system", "run", ("chukan run network provision --shards 0",)),
+    "doctor": Verb("machine", "doctor", ("chukan doctor --data-dir ~/chukan",)),
+    "world": noun("world"),
+    "inquiry": noun("inquiries"),
+    "copy": noun("copy_load", "copies"),
+    "hold": noun("holds"),
+    "list": noun("lists"),
+    "hub": noun("hub"),
+    "records": noun("records"),
+    "login": Verb("staff", "login", ("chukan login --institution 9900123210600000 --account OP100",)),
+    "logout": Verb("staff", "logout", ("chukan logout",)),
+    "whoami": Verb("staff", "whoami", ("chukan whoami",)),
+    "staff": noun("staff"),
+    "system": noun("management"),
+    "nws": noun("management", "nws"),
+    "portal": noun("portal"),
+    "keys": noun("keys"),
+    "audit": noun("audit"),
+    "health": noun("health"),
+    "vrs": noun("vrs"),
+    "erase": noun("erase"),
+    "witness": noun("witness"),
+    "scenario": noun("scenario"),
+    "bench": Verb("bench", "bench", ("chukan bench", "chukan bench --quick --json", "chukan bench --sweep")),
+    "scan": Verb("machine", "scan", ("chukan scan --data-dir ~/chukan", "chukan scan --raw 600000000000001")),
+    "coverage": Verb("coverage", "coverage", ("chukan coverage", "chukan coverage --json")),
+    "topics": Verb("topics", "topics", ("chukan topics", "chukan topics --all --json")),
+    "schemas": noun("schemas"),
+    "config": noun("machine", "config"),
+}
+"""Every word after `chukan`, in the order of the help."""
 
 FAULTS: tuple[tuple[type[BaseException], int, str], ...] = (
     (ConfigurationFault, terminal.CONFIGURATION, "設定の誤り / configuration"),
@@ -87,6 +71,24 @@ FAULTS: tuple[tuple[type[BaseException], int, str], ...] = (
     (EmbeddedError, terminal.UNREACHABLE, "起動できません / cannot start"),
     (Fault, terminal.CHECK_FAILED, "障害 / fault"),
 )
+
+
+def command(words: Iterable[str] = VERBS) -> typer.Typer:
+    """The command with these words; what the others need is not even imported."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="自治体中間サーバー・情報提供ネットワークシステム / intermediate server and national network",
+    )
+    app.callback()(lambda: None)
+    for word in words:
+        verb = VERBS[word]
+        there = getattr(import_module(f"services.cli.{verb.module}"), verb.attribute)
+        if isinstance(there, typer.Typer):
+            app.add_typer(there, name=word)
+        else:
+            app.command(word, epilog=example(*verb.lines))(there)
+    return app
 
 
 def judged(fault: BaseException) -> tuple[int, str]:
@@ -99,8 +101,9 @@ def judged(fault: BaseException) -> tuple[int, str]:
 
 def main() -> None:
     """Run the command; faults become one line and an exit code."""
+    words = [word for word in sys.argv[1:2] if word in VERBS]
     try:
-        app()
+        command(words or VERBS)()
     except (Fault, EmbeddedError) as fault:
         code, line = judged(fault)
         terminal.talk(line)

@@ -17,17 +17,13 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from broker.adapters.kafka import BATCH_BYTES, KafkaAccess, abandon, batches, bounded, by_partition
-from broker.errors import WorldFault
+from broker.errors import NotHeard
 from broker.keys import SEAL_INFO
 from broker.ports import Outgoing
 from broker.rules.sealing import KEY_BYTES, SealingError, open_sealed
 from broker.topics import Topics
 from schemas.codec import decode, encode
 from schemas.records import AnsweredKind, Message, ProvidedInformation
-
-
-class NotHeard(WorldFault):
-    """The reply did not come in time; Kafka itself answers."""
 
 
 class Credentials(NamedTuple):

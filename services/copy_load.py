@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.embedded.directory import write_private
-from broker.errors import PeerFault, WorldFault
+from broker.errors import NotHeard, PeerFault, WorldFault
 from schemas.codec import encode
 from schemas.records import BatchState, CopyBatchOpened, CopyBatchReported, CopyCommand, CopySubmitted, Item
-from services.client import Client, NotHeard
+from services.client import Client
 from services.copies import BATCH_CAP
 from services.world import HOUSEHOLD, LAYOUT, LOCAL_TAX, VACCINATION, items_of
 

@@ -101,7 +101,7 @@ def has_message(name: str) -> bool:
 @cache
 def commands() -> frozenset[str]:
     """Every verb of the `chukan` command, its words apart by blanks."""
-    app = importlib.import_module("services.__main__").app  # which imports this module: looked up when asked
+    app = importlib.import_module("services.__main__").command()  # which imports this module: looked up when asked
 
     def below(group: Any, before: str) -> Iterator[str]:
         for name, command in getattr(group, "commands", {}).items():

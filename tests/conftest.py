@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from broker import logs
 from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import migrate
 from broker.embedded.admin import TopicSpec, ensure_topics
@@ -24,6 +25,13 @@ from broker.embedded.postgres import EmbeddedPostgres
 TEMPLATE = "chukan_template"
 LIMIT_SECONDS = 60
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb run inside this process does not set up its logs: loggers keep what they were first used with, and a later
+    test would look in vain for the lines of its own services."""
+    monkeypatch.setattr(logs, "set_up", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

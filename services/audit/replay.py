@@ -238,21 +238,22 @@ class RecordedChance:
     def __init__(self, keys: Keys, randomness: Randomness) -> None:
         self._keys = keys
         self._sealer = Sealer(randomness)
-        self._private: dict[str, bytes] = {}
+        self._private: dict[tuple[str, bytes], bytes] = {}
         self._unwrapped: UnwrappedKeys = {}
         self.recorded: dict[bytes, bytes] = {}
 
     def __call__(self, institution_code: str, public_key: bytes, plain: bytes, aad: bytes, now: int) -> bytes:
         """See `services.provision.Seal`."""
         recorded = self.recorded.get(aad, b"")
-        if recorded and self._opened(institution_code, recorded, aad) == plain:
+        if recorded and self._opened(institution_code, public_key, recorded, aad) == plain:
             return recorded
         return self._sealer(institution_code, public_key, plain, aad, now)
 
-    def _opened(self, institution_code: str, recorded: bytes, aad: bytes) -> bytes | None:
-        private = self._private.get(institution_code)
+    def _opened(self, institution_code: str, public_key: bytes, recorded: bytes, aad: bytes) -> bytes | None:
+        whose = institution_code, public_key
+        private = self._private.get(whose)
         if private is None:
-            private = self._private[institution_code] = self._keys.institutions.sealing_private(institution_code)
+            private = self._private[whose] = self._keys.institutions.sealing_private_of(institution_code, public_key)
         try:
             return open_sealed(recorded, private, SEAL_INFO, aad, self._unwrapped)
         except SealingError:

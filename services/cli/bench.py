@@ -11,11 +11,10 @@ import typer
 from services.bench import report as shown
 from services.bench.run import FULL, QUICK, Report, benchmark
 from services.cli import terminal
-from services.cli.options import Json, example, loaded
+from services.cli.options import Json, loaded
 from services.world import MOST_INSTITUTIONS
 
 MOST_INQUIRIES = 1_000_000
-EXAMPLE = example("chukan bench", "chukan bench --quick --json", "chukan bench --sweep")
 
 
 def ended(*_: object) -> None:

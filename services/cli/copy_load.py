@@ -11,17 +11,13 @@ import typer
 
 from services import copy_load
 from services.cli import terminal
-from services.cli.inquiries import without
+from services.cli.inquiries import copies, without
 from services.cli.options import DataDir, Json, example, running, wait_for
 from services.client import Client
 from services.copies import BATCH_CAP
 from services.copy_load import Bounds, Kept, Load, Loaded, NotAFile, Source
 from services.running import Running
 
-EXAMPLE = example(
-    "chukan copy load copies.jsonl --institution 9900123211400000",
-    "chukan copy load --synthetic 300000 --institution 9900123211400000 --json",
-)
 MOST_RESIDENTS = 10_000_000
 
 
@@ -69,6 +65,12 @@ def show(done: Loaded) -> None:
     terminal.out().print(terminal.mark(not done.rejected))
 
 
+@copies.command(
+    epilog=example(
+        "chukan copy load copies.jsonl --institution 9900123211400000",
+        "chukan copy load --synthetic 300000 --institution 9900123211400000 --json",
+    )
+)
 def load(
     institution: Annotated[str, typer.Option(help="副本を持つ機関コード / who holds the copies, 16 digits")],
     file: Annotated[

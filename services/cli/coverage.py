@@ -7,9 +7,7 @@ from rich.text import Text
 
 from services import coverage as covered
 from services.cli import terminal
-from services.cli.options import Json, example
-
-EXAMPLE = example("chukan coverage", "chukan coverage --json")
+from services.cli.options import Json
 
 
 def coverage(json_: Json = False) -> None:

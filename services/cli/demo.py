@@ -18,7 +18,7 @@ from rich.text import Text
 
 from services import demo as story
 from services.cli import audit, records, terminal
-from services.cli.options import DataDir, Json, example, loaded
+from services.cli.options import DataDir, Json, loaded
 from services.demo import Evidence, Step
 from services.installation import Installation
 from services.processes import SystemClock
@@ -178,6 +178,3 @@ def demo(
         else:
             show_end(steps, evidence, seconds, directory, kept=keep or data_dir is not None)
     raise typer.Exit(terminal.DONE if is_good(steps, evidence) else terminal.CHECK_FAILED)
-
-
-EXAMPLE = example("chukan demo", "chukan demo --json", "chukan demo --data-dir ~/chukan-demo")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from broker.errors import NotHeard
 from broker.rules.identity import jst_date
 from broker.rules.numbers import is_synthetic_individual_number
 from broker.rules.reasons import reason_of
@@ -32,7 +33,6 @@ from services.city_desk import (
 from services.cli import terminal
 from services.cli.inquiries import without
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
-from services.client import NotHeard
 from services.health_support import extraction, inquiry
 from services.processes import SystemClock
 from services.world import ITEM_NAMES

@@ -18,6 +18,7 @@ from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore
 from broker.adapters.postgres import QUERIES
 from broker.adapters.virtual_time import SeededRandomness, VirtualClock, VirtualTimeLoop
 from broker.envelope import messages_in, origin_of
+from broker.errors import NotHeard
 from broker.keys import Keys
 from broker.ports import Delivered, Outgoing
 from broker.rules.checks import Text
@@ -27,7 +28,6 @@ from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode
 from schemas.records import Message
 from services.assembly import NAMES, assemble
-from services.client import NotHeard
 from services.scenarios.plan import PLAN
 from services.scenarios.stage import INSTITUTION
 from services.world import Plan, World

@@ -20,11 +20,11 @@ from confluent_kafka import admin as kafka_admin
 
 from broker.adapters.postgres import PostgresStore
 from broker.embedded.directory import write_private
-from broker.errors import ConfigurationFault
+from broker.errors import ConfigurationFault, NotHeard
 from broker.tables import LogRecord
 from schemas.records import Message
 from services import city_desk, records
-from services.client import Client, NotHeard
+from services.client import Client
 from services.processes import SystemClock
 from services.running import Running, Say
 from services.scenarios.stage import INSTITUTION

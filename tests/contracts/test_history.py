@@ -14,7 +14,7 @@ from broker.errors import Fenced
 from broker.journal import Changed, Journalled, Step
 from broker.keys import Keys
 from broker.ports import Advance, Cause, Position
-from broker.tables import TABLE_OF, ListCopy, ListDistribution, Suspension
+from broker.tables import TABLE_OF, InstitutionKey, ListCopy, ListDistribution, Suspension
 from services.audit.replay_history import Unreplayable, step_of
 from services.world import Plan, World
 
@@ -123,7 +123,11 @@ async def test_whatever_is_written_by_hand_is_noted(real: PostgresStore) -> None
     """The tables that the world's creator and operators write, residents' own apart, keep each row before and after;
     a new one that is forgotten here could not be replayed."""
     world = World(Plan(institutions=3, residents=2), Keys(bytes(32)))
-    by_hand = {type(row) for row in (*world.directory(), *world.witness_duties(1))} | {Suspension, ListDistribution}
+    by_hand = {type(row) for row in (*world.directory(), *world.witness_duties(1))} | {
+        Suspension,
+        ListDistribution,
+        InstitutionKey,
+    }
 
     noted = {row["name"] for row in await real.query(TRIGGERS)}
 

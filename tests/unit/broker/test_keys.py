@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from factories import KARIYA, NOW, TOYOTA
 
 from broker.adapters.virtual_time import SeededRandomness
+from broker.errors import OwnFault
 from broker.keys import CONTENT_KEYS_KEPT, MASTER_BYTES, SEAL_INFO, Keys, Sealer, derive
 from broker.rules import checkpoint, merkle, sealing
 
@@ -63,6 +64,16 @@ def test_checkpoints_are_signed_with_the_institutions_key() -> None:
     assert (found.size, found.root) == (1, root)
     with pytest.raises(checkpoint.CheckpointError):
         checkpoint.verify(note, f"chukan.invalid/{KARIYA}", ONE.institutions.signing(TOYOTA).public_key)
+
+
+def test_a_private_key_is_found_by_its_public_one() -> None:
+    """Whatever generation an institution is at; another institution's key is nobody's."""
+    mine = ONE.institutions
+    for generation in (0, 1, 7):
+        public = mine.sealing_public(KARIYA, generation)
+        assert mine.sealing_private_of(KARIYA, public) == mine.sealing_private(KARIYA, generation)
+    with pytest.raises(OwnFault, match=TOYOTA):
+        mine.sealing_private_of(TOYOTA, mine.sealing_public(KARIYA))
 
 
 # ── sealed answers ───────────────────────────────────────────────────────────────────────────────────────────────

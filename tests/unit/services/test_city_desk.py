@@ -15,7 +15,7 @@ from broker.rules.city_fields import city_errors_in
 from broker.rules.numbers import synthetic_individual_number
 from broker.rules.rights import NUMBER_USE_AFFAIRS, RIGHTS, is_number_use, required_right
 from schemas.records import HealthStage
-from services.__main__ import app
+from services.__main__ import command
 from services.city_desk import (
     DOSE_COLUMNS,
     ITEM_COLUMNS,
@@ -108,7 +108,7 @@ def test_words_that_are_not_known_are_refused() -> None:
 
 def test_every_verb_of_the_city_systems_needs_a_right() -> None:
     """The table names each verb of `chukan health` and `chukan vrs`, and no verb that is not there."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(command()).commands  # type: ignore[attr-defined]
     verbs = {f"{group} {verb}" for group in ("health", "vrs") for verb in commands[group].commands}
 
     assert set(RIGHTS) == verbs
@@ -119,7 +119,7 @@ def test_every_verb_of_the_city_systems_needs_a_right() -> None:
 @pytest.mark.parametrize("verb", sorted(RIGHTS))
 def test_every_verb_names_its_operator(verb: str) -> None:
     """Who does it is asked of everybody, save where only a public signature is checked."""
-    shown = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
+    shown = CliRunner().invoke(command(), [*verb.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
 
     assert ("--operator" in shown) is (verb != "vrs check")
 

@@ -14,7 +14,7 @@ from broker.keys import Keys
 from broker.rules import checkpoint
 from broker.rules.calendar import DAY_MS
 from broker.tables import Exchange
-from services.__main__ import app
+from services.__main__ import command
 from services.audit.export import FOREVER, ORIGIN, Scope
 from services.audit.queries import QUERIES
 from services.cli.audit_export import day_ms, scope_of
@@ -25,7 +25,7 @@ KEY = Keys(b"\x05" * 32).institutions.signing(NETWORK_CODE)
 
 def run(*arguments: str) -> Result:
     """The verb in this process."""
-    return CliRunner().invoke(app, ["audit", *arguments])
+    return CliRunner().invoke(command(), ["audit", *arguments])
 
 
 @pytest.fixture

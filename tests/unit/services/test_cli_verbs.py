@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -12,9 +14,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from broker.embedded.errors import EmbeddedError
-from broker.errors import ConfigurationFault, Fault, OwnFault, WorldFault
-from services.__main__ import app, judged
-from services.client import NotHeard
+from broker.errors import ConfigurationFault, Fault, NotHeard, OwnFault, WorldFault
+from services.__main__ import command, judged
 from services.running import NotRunning
 
 # They start things or print a document as it is.
@@ -26,16 +27,16 @@ def verbs(
 ) -> list[tuple[tuple[str, ...], click.Command]]:
     """Every verb of the command with the words that lead to it."""
     found: list[tuple[tuple[str, ...], click.Command]] = []
-    top = typer.main.get_command(app) if group is None else group
-    for name, command in getattr(top, "commands", {}).items():
+    top = typer.main.get_command(command()) if group is None else group
+    for name, verb in getattr(top, "commands", {}).items():
         path = (*before, name)
-        found += verbs(command, path) if hasattr(command, "commands") else [(path, command)]
+        found += verbs(verb, path) if hasattr(verb, "commands") else [(path, verb)]
     return found
 
 
 def run(*arguments: str, **environment: str) -> Result:
     """The verb in this process, with these settings."""
-    return CliRunner().invoke(app, arguments, env=environment)
+    return CliRunner().invoke(command(), arguments, env=environment)
 
 
 VERBS = {" ".join(path): command for path, command in verbs()}
@@ -189,6 +190,15 @@ def test_doctor_tells_how_to_mend_each_finding(tmp_path: Path) -> None:
     assert names == ["python", "java", "kafka_jars", "postgres", "user", "ports", "memory", "disc", "writing"]
     assert all(one["mend_ja"] and one["mend_en"] and one["seen"] for one in body["findings"])
     assert result.exit_code == (0 if body["ok"] else 1)
+
+
+def test_a_word_imports_what_it_needs_alone() -> None:
+    """`chukan records` does not wait for what serves the hub, nor for what queries exports."""
+    program = "import sys; from services.__main__ import command; command(['records']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "services.cli.records" in loaded
+    assert not {"fastapi", "duckdb", "services.cli.hub"} & set(loaded)
 
 
 def test_nothing_is_coloured_off_a_terminal() -> None:

@@ -10,13 +10,13 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from services import coverage
-from services.__main__ import app
+from services.__main__ import command
 from services.coverage import Missing
 
 
 def run() -> Result:
     """`chukan coverage --json`."""
-    return CliRunner().invoke(app, ["coverage", "--json"])
+    return CliRunner().invoke(command(), ["coverage", "--json"])
 
 
 def test_the_functions_are_those_of_the_assessment() -> None:

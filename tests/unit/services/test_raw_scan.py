@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.__main__ import app
+from services.__main__ import command
 from services.raw_scan import finds, raw_scan, spellings
 
 VALUE = "覚書ZQ7"
@@ -54,9 +54,11 @@ def test_the_verb_tells_the_place_and_not_the_value(tmp_path: Path) -> None:
     """Exit code 1 with file and offset, 0 when it is nowhere; values from standard input are not in any list."""
     (tmp_path / "file").write_bytes(b"123" + VALUE.encode())
 
-    found = CliRunner().invoke(app, ["scan", "--raw", "-", "--data-dir", str(tmp_path), "--json"], input=f"{VALUE}\n")
-    clean = CliRunner().invoke(app, ["scan", "--raw", "NOWHERE", "--data-dir", str(tmp_path)])
-    short = CliRunner().invoke(app, ["scan", "--raw", "abc", "--data-dir", str(tmp_path)])
+    found = CliRunner().invoke(
+        command(), ["scan", "--raw", "-", "--data-dir", str(tmp_path), "--json"], input=f"{VALUE}\n"
+    )
+    clean = CliRunner().invoke(command(), ["scan", "--raw", "NOWHERE", "--data-dir", str(tmp_path)])
+    short = CliRunner().invoke(command(), ["scan", "--raw", "abc", "--data-dir", str(tmp_path)])
 
     assert (found.exit_code, clean.exit_code, short.exit_code) == (1, 0, 2)
     assert json.loads(found.stdout)["found"] == [{"number": 1, "spelling": "utf-8", "file": "file", "offset": 3}]
