@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from broker.rules.rights import NUMBER_USE, RIGHTS
 from broker.tables import StaffAccount, StaffRight, StaffSecret, StaffSession
 
 ACTIVE, DISABLED = "ACTIVE", "DISABLED"
@@ -32,13 +33,29 @@ class Duty(StrEnum):
     PROVIDER = "PROVIDER"
     ADMINISTRATOR = "ADMINISTRATOR"
     AUDITOR = "AUDITOR"
+    # The two systems of the city: the rights of `broker.rules.rights`, each given by itself.
+    HEALTH_INPUT = "HEALTH_INPUT"
+    HEALTH_INQUIRY = "HEALTH_INQUIRY"
+    NUMBER_USE = "NUMBER_USE"
+    HEALTH_EXTRACTION = "HEALTH_EXTRACTION"
+    HEALTH_TRANSMISSION = "HEALTH_TRANSMISSION"
+    VRS_REGISTER = "VRS_REGISTER"
+    VRS_DOSE = "VRS_DOSE"
+    VRS_FLAG = "VRS_FLAG"
+    VRS_INQUIRY = "VRS_INQUIRY"
+    VRS_CERTIFICATE = "VRS_CERTIFICATE"
+    VRS_EXPORT = "VRS_EXPORT"
+    VRS_RECORDS = "VRS_RECORDS"
 
+
+CITY_DUTIES = tuple(Duty(right) for right in dict.fromkeys((*RIGHTS.values(), NUMBER_USE)))
+"""The duties of the city's own systems, in the order of their verbs."""
+
+WORKING = (Duty.INQUIRER, Duty.PROVIDER, *CITY_DUTIES)
 
 CONFLICTS: tuple[frozenset[Duty], ...] = (
-    frozenset({Duty.ADMINISTRATOR, Duty.INQUIRER}),
-    frozenset({Duty.ADMINISTRATOR, Duty.PROVIDER}),
-    frozenset({Duty.AUDITOR, Duty.INQUIRER}),
-    frozenset({Duty.AUDITOR, Duty.PROVIDER}),
+    *(frozenset({Duty.ADMINISTRATOR, duty}) for duty in WORKING),
+    *(frozenset({Duty.AUDITOR, duty}) for duty in WORKING),
     frozenset({Duty.AUDITOR, Duty.ADMINISTRATOR}),
 )
 """Duties nobody has together: who gives rights uses none, who examines does nothing else."""
@@ -91,6 +108,18 @@ OPERATIONS: dict[str, Operation] = {
         _operation("STAFF_REVOKE", Duty.ADMINISTRATOR),
         _operation("STAFF_DISABLE", Duty.ADMINISTRATOR),
         _operation("STAFF_ENABLE", Duty.ADMINISTRATOR),
+        _operation("HEALTH_INPUT", Duty.HEALTH_INPUT, of_kind=True),
+        _operation("HEALTH_INQUIRY", Duty.HEALTH_INQUIRY),
+        _operation("NUMBER_USE", Duty.NUMBER_USE),
+        _operation("HEALTH_EXTRACTION", Duty.HEALTH_EXTRACTION, of_kind=True),
+        _operation("HEALTH_TRANSMISSION", Duty.HEALTH_TRANSMISSION),
+        _operation("VRS_REGISTER", Duty.VRS_REGISTER),
+        _operation("VRS_DOSE", Duty.VRS_DOSE),
+        _operation("VRS_FLAG", Duty.VRS_FLAG),
+        _operation("VRS_INQUIRY", Duty.VRS_INQUIRY),
+        _operation("VRS_CERTIFICATE", Duty.VRS_CERTIFICATE),
+        _operation("VRS_EXPORT", Duty.VRS_EXPORT),
+        _operation("VRS_RECORDS", Duty.VRS_RECORDS),
     )
 }
 FREE = frozenset({"WHOAMI", "LOGOUT"})

@@ -17,6 +17,7 @@ import typer
 from broker.adapters.postgres import PostgresStore
 from broker.rules.numbers import is_institution_code
 from broker.rules.reasons import reason_of
+from broker.rules.rights import required_right
 from services.cli import terminal
 from services.processes import SystemClock, SystemRandomness
 from services.running import Running, Say
@@ -58,6 +59,11 @@ class AtDesk:
         self._say: Say | None = None
 
     @property
+    def account_id(self) -> str:
+        """Who is signed in; empty for a demonstration's owner."""
+        return self.kept.account_id if self.kept else ""
+
+    @property
     def is_owner(self) -> bool:
         """Whether nobody signed in, and this is a demonstration that its owner looks at."""
         return self.kept is None and not self.operator and demonstration_password(self.system) != ""
@@ -96,6 +102,14 @@ class AtDesk:
         if not verdict.allowed:
             turned_away(verdict.rule)
         return verdict
+
+    async def act(self, operation: str, about: About = About()) -> str:  # noqa: B008 - a value
+        """Allowed, and who it is that acts; nobody acts as a demonstration's owner, who may only look."""
+        if self.is_owner:
+            turned_away("NOT_SIGNED_IN")
+        verdict = await self.ask(operation, about)
+        assert verdict.account is not None
+        return verdict.account.account_id
 
     def advance(self) -> None:
         """The session was used: the next token is good now."""
@@ -143,6 +157,12 @@ async def at_desk(system: Running, operator: str = "") -> AsyncIterator[AtDesk]:
             yield one
         finally:
             await one.leave()
+
+
+async def who_acts(system: Running, operator: str, verb: str, institution_code: str, about: About) -> str:
+    """Who acts in a verb of the city's systems: somebody of this institution who has the verb's right."""
+    async with at_desk(system, operator) as desk:
+        return await desk.act(required_right(verb), about._replace(institution_code=institution_code))
 
 
 def checked(institution_code: str) -> None:

@@ -1,4 +1,8 @@
-"""`chukan health`: 地域健康支援システム: input, inquiry, extraction, and the way out of a stuck transmission."""
+"""`chukan health`: 地域健康支援システム: input, inquiry, extraction, and the way out of a stuck transmission.
+
+Promises that nothing is entered, shown or written before the desk has found the verb's right (`broker.rules.rights`)
+and recorded that it was asked for. What is entered carries the account that signed in.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,10 @@ from broker.errors import NotHeard
 from broker.rules.identity import jst_date
 from broker.rules.numbers import is_synthetic_individual_number
 from broker.rules.reasons import reason_of
-from broker.rules.rights import NUMBER_USE_AFFAIRS, required_right
+from broker.rules.rights import NUMBER_USE, NUMBER_USE_AFFAIRS, required_right
 from broker.tables import HealthRecord
 from schemas.codec import unpack_items
-from schemas.records import HealthItemEntered, HealthTransmissionOpened, HealthTransmissionSplit
+from schemas.records import HealthItemEntered, HealthTargetEntered, HealthTransmissionOpened, HealthTransmissionSplit
 from services.city_desk import (
     ITEM_COLUMNS,
     TARGET_COLUMNS,
@@ -31,15 +35,16 @@ from services.city_desk import (
     text_in,
 )
 from services.cli import terminal
+from services.cli.desk import Operator, at_desk, who_acts
 from services.cli.inquiries import without
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.health_support import extraction, inquiry
 from services.processes import SystemClock
-from services.world import ITEM_NAMES
+from services.staff.desk import About
+from services.world import HEALTH_KINDS, ITEM_NAMES
 
 app = typer.Typer(no_args_is_help=True, help="地域健康支援システム / the city's health support system")
 Institution = Annotated[str, typer.Option(help="機関コード / institution code, 16 digits")]
-Operator = Annotated[str, typer.Option(help="操作者 / who does it")]
 
 
 @app.callback()
@@ -56,11 +61,11 @@ def health() -> None:
 )
 def enter(
     institution: Institution,
-    operator: Operator,
     targets: Annotated[Path | None, typer.Option(help=f"対象者のCSV / targets: {','.join(TARGET_COLUMNS)}")] = None,
     items: Annotated[Path | None, typer.Option(help=f"受領・実施のCSV / items: {','.join(ITEM_COLUMNS)}")] = None,
     transmission: Annotated[str, typer.Option(help="一括送信の番号 / send the copies as one transmission")] = "",
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 60.0,
     json_: Json = False,
 ) -> None:
@@ -71,25 +76,30 @@ def enter(
     if (targets is None) == (items is None):
         raise typer.BadParameter("--targets か --items のどちらか一つ / one of the two")
 
+    entered: list[HealthTargetEntered] | list[HealthItemEntered]
+    kinds: tuple[str, ...] = ()
+    if targets is not None:
+        entered = [target_of(row, institution, key, "") for row in rows_of(targets, TARGET_COLUMNS)]
+        subject = f"targets {len(entered)}"
+    else:
+        assert items is not None
+        entered = list(item_rows(items, institution, transmission, ""))
+        subject = f"items {len(entered)} {transmission}".strip()
+        kinds = tuple(sorted({one.spi_name_code for one in entered}))
+
     async def work() -> dict[str, Any]:
+        who = await who_acts(system, operator, "health input", institution, About(subject, kinds=kinds))
         async with desk(system, institution, "health") as client:
             if client is None:
                 raise typer.BadParameter(without(system, institution))
-            if targets is not None:
-                entered = [target_of(row, institution, key, operator) for row in rows_of(targets, TARGET_COLUMNS)]
-                await said(client, entered)
-                return await outcomes(client, [one.record_identification_number for one in entered], wait)
-            assert items is not None
-            rows = list(item_rows(items, institution, transmission, operator))
             if transmission:
-                opened = HealthTransmissionOpened(institution, transmission, len(rows), operator)
-                await client.say(opened)
+                await client.say(HealthTransmissionOpened(institution, transmission, len(entered), who))
                 await reply_to(client, {"record_identification_number": transmission}, wait)
-            await said(client, rows)
-            names = [one.record_identification_number for one in rows]
-            return await outcomes(client, names, wait)
+            await said(client, [one._replace(operator_id=who) for one in entered])
+            found = await outcomes(client, [one.record_identification_number for one in entered], wait)
+            return found | {"operator": who}
 
-    body = wait_for(work()) | {"operator": operator, "right": right}
+    body = wait_for(work()) | {"right": right}
     if json_:
         terminal.show_json("health_input", body)
     else:
@@ -128,13 +138,13 @@ async def outcomes(client: Any, names: list[str], wait: float) -> dict[str, Any]
 )
 def find(
     institution: Institution,
-    operator: Operator,
     business: Annotated[str, typer.Option(help="業務固有番号 / business number, 15 digits")] = "",
     number_file: Annotated[str, typer.Option(help="個人番号を含むファイル、- は標準入力 / file with the number")] = "",
     affair: Annotated[
         str, typer.Option(help=f"番号利用事務 / number-use affair: {'・'.join(NUMBER_USE_AFFAIRS)}")
     ] = "",
     data_dir: DataDir = None,
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """データ照会: 業務固有番号で見る。個人番号では番号利用事務だけ。個人番号は表示しない /
@@ -144,16 +154,26 @@ def find(
     if bool(business) == bool(number_file):
         raise typer.BadParameter("--business か --number-file のどちらか一つ / one of the two")
 
-    async def work() -> inquiry.Found:
-        async with system.store() as store, store.snapshot() as snapshot:
-            if business:
-                return await inquiry.by_business_number(snapshot, institution, business)
-            number = number_in(number_file)
-            return await inquiry.by_individual_number(
-                snapshot, institution, number, system.keys.health(institution), affair
-            )
+    number = number_in(number_file) if number_file else ""
+    # What is written down of a search by individual number is the affair, never the number.
+    subject = business or f"by number: {affair or '—'}"
 
-    found = wait_for(work())
+    async def work() -> tuple[inquiry.Found, str]:
+        async with at_desk(system, operator) as at:
+            verdict = await at.ask(right, About(subject, institution))
+            if number:
+                await at.ask(NUMBER_USE, About(subject, institution))
+            store = await at.store(institution)
+            async with store.snapshot() as snapshot:
+                if business:
+                    found = await inquiry.by_business_number(snapshot, institution, business)
+                else:
+                    key = system.keys.health(institution)
+                    found = await inquiry.by_individual_number(snapshot, institution, number, key, affair)
+            seen = tuple(one for one in found.records if at.is_owner or verdict.sees(one.spi_name_code))
+            return found._replace(records=seen), at.account_id
+
+    found, who = wait_for(work())
     reason = reason_of(found.rule)
     if json_:
         records = [record_body(one) for one in found.records]
@@ -165,7 +185,7 @@ def find(
                 "reason_en": reason.en,
                 "person": found.person,
                 "records": records,
-                "operator": operator,
+                "operator": who,
                 "right": right,
             },
         )
@@ -208,10 +228,10 @@ def record_body(one: HealthRecord) -> dict[str, Any]:
 )
 def extract(
     institution: Institution,
-    operator: Operator,
     out: Annotated[Path, typer.Option(help="出力ファイル / .csv or .parquet")],
     level: Annotated[str, typer.Option(help="totals 集計、records 個票 / totals or records")] = extraction.TOTALS,
     data_dir: DataDir = None,
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """データ抽出: 集計と個票。個人番号・氏名・業務番号は含まず、少数のセルは伏せる /
@@ -222,14 +242,18 @@ def extract(
         raise typer.BadParameter("--level: totals か records / one of the two")
     year = jst_date(SystemClock().now_ms())[:4]
 
-    async def work() -> extraction.Extracted:
-        async with system.store() as store, store.snapshot() as snapshot:
-            return await extraction.extract(snapshot, institution, out, level, year, secrets.token_bytes(32))
+    async def work() -> tuple[extraction.Extracted, str]:
+        async with at_desk(system, operator) as at:
+            await at.ask(right, About(level, institution, HEALTH_KINDS))
+            store = await at.store(institution)
+            async with store.snapshot() as snapshot:
+                made = await extraction.extract(snapshot, institution, out, level, year, secrets.token_bytes(32))
+            return made, at.account_id
 
-    done = wait_for(work())
+    done, who = wait_for(work())
     if json_:
         body = {"file": str(done.path), "level": level, "rows": done.rows, "suppressed": done.suppressed}
-        terminal.show_json("health_extract", body | {"operator": operator, "right": right})
+        terminal.show_json("health_extract", body | {"operator": who, "right": right})
         return
     terminal.out().print(
         f"{done.path}: {done.rows} 行、うち {done.suppressed} 行は少数のため非表示 / "
@@ -240,9 +264,9 @@ def extract(
 @app.command(epilog=example("chukan health split --institution 9900123210600000 --transmission 2026-10-01"))
 def split(
     institution: Institution,
-    operator: Operator,
     transmission: Annotated[str, typer.Option(help="滞留している送信 / the stuck transmission")],
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 30.0,
     json_: Json = False,
 ) -> None:
@@ -251,10 +275,11 @@ def split(
     right = required_right("health split")
 
     async def work() -> Any:
+        who = await who_acts(system, operator, "health split", institution, About(transmission))
         async with desk(system, institution, "health") as client:
             if client is None:
                 raise typer.BadParameter(without(system, institution))
-            await client.say(HealthTransmissionSplit(institution, transmission, operator))
+            await client.say(HealthTransmissionSplit(institution, transmission, who))
             try:
                 return await reply_to(client, {"record_identification_number": transmission}, wait)
             except NotHeard:

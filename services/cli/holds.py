@@ -10,7 +10,7 @@ from broker.rules.staff import copy_subject
 from schemas.records import HoldReason
 from services import holds
 from services.cli import terminal
-from services.cli.desk import AtDesk, Operator, at_desk, turned_away
+from services.cli.desk import AtDesk, Operator, at_desk
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.holds import Decided, Hold, Shown
 from services.processes import SystemClock
@@ -167,15 +167,6 @@ def about(seen: Shown) -> About:
     return About(row.exchange_id, row.institution_code, (kind,), row.exchange_id, copies)
 
 
-async def decider(desk: AtDesk, operation: str, seen: Shown) -> str:
-    """Who decides: a member of the provider's staff who may; nobody decides as a demonstration's owner."""
-    if desk.is_owner:
-        turned_away("NOT_SIGNED_IN")
-    verdict = await desk.ask(operation, about(seen))
-    assert verdict.account is not None
-    return verdict.account.account_id
-
-
 @app.command(epilog=example("chukan hold confirm EXCHANGE_ID --operator OP900 --digest 67df1a…"))
 def confirm(
     exchange_id: ExchangeId,
@@ -196,7 +187,7 @@ def confirm(
     async def work() -> Decided:
         async with at_desk(system, operator) as desk:
             seen = await look(desk, exchange_id)
-            who = await decider(desk, "HOLD_CONFIRM", seen)
+            who = await desk.act("HOLD_CONFIRM", about(seen))
             store, say, now = await desk.store(), await desk.say(), SystemClock().now_ms()
             return await holds.confirm(store, say, seen, who, wanted, now, wait)
 
@@ -223,7 +214,7 @@ def refuse(
     async def work() -> Decided:
         async with at_desk(system, operator) as desk:
             seen = await look(desk, exchange_id)
-            who = await decider(desk, "HOLD_REFUSE", seen)
+            who = await desk.act("HOLD_REFUSE", about(seen))
             store, say, now = await desk.store(), await desk.say(), SystemClock().now_ms()
             return await holds.refuse(store, say, seen.hold, who, reason, note, now, wait)
 

@@ -37,6 +37,18 @@ DUTIES = {
     Duty.PROVIDER: "提供",
     Duty.ADMINISTRATOR: "権限管理",
     Duty.AUDITOR: "監査",
+    Duty.HEALTH_INPUT: "健康支援の入力",
+    Duty.HEALTH_INQUIRY: "健康支援の照会",
+    Duty.NUMBER_USE: "個人番号による検索",
+    Duty.HEALTH_EXTRACTION: "健康支援の抽出",
+    Duty.HEALTH_TRANSMISSION: "副本の送信",
+    Duty.VRS_REGISTER: "接種対象者の登録",
+    Duty.VRS_DOSE: "接種記録の登録",
+    Duty.VRS_FLAG: "転出・死亡等の登録",
+    Duty.VRS_INQUIRY: "接種記録の照会",
+    Duty.VRS_CERTIFICATE: "接種証明書",
+    Duty.VRS_EXPORT: "接種記録の出力",
+    Duty.VRS_RECORDS: "接種記録の提供記録",
 }
 OPERATIONS_SHOWN = 200
 

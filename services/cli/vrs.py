@@ -1,4 +1,8 @@
-"""`chukan vrs`: ワクチン接種記録システム: the five functions, as a city's desk and a venue's tablet use them."""
+"""`chukan vrs`: ワクチン接種記録システム: the five functions, as a city's desk and a venue's tablet use them.
+
+Promises that nothing is said or shown before the desk has found the right of the verb (`broker.rules.rights`) and
+recorded that it was asked for. What is said carries the account that signed in.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +49,13 @@ from services.city_desk import (
     text_in,
 )
 from services.cli import terminal
+from services.cli.desk import Operator, at_desk, who_acts
 from services.cli.health import number_in
 from services.cli.inquiries import answers, of_resident, without
 from services.cli.options import DataDir, Json, Wait, example, running, wait_for
 from services.processes import SystemClock, SystemRandomness
 from services.running import Running
+from services.staff.desk import About
 from services.vrs import export as extract
 from services.vrs import records, routes
 from services.vrs.areas import Areas
@@ -57,7 +63,6 @@ from services.world import VACCINATION, World
 
 app = typer.Typer(no_args_is_help=True, help="ワクチン接種記録システム / the vaccination record system (VRS)")
 City = Annotated[str, typer.Option("--institution", help="機関コード / institution code, 16 digits")]
-Operator = Annotated[str, typer.Option(help="操作者 / who does it")]
 NumberFile = Annotated[
     str, typer.Option(help="個人番号を含むファイル、- は標準入力 / file with the number, - for stdin")
 ]
@@ -83,6 +88,14 @@ async def asked(system: Running, message: Any, wait: float) -> VrsReplied:
         await client.say(message)
         found: VrsReplied = await reply_to(client, {"request_id": message.request_id}, wait)
         return found
+
+
+async def asked_by(
+    system: Running, operator: str, verb: str, message: Any, subject: str, wait: float
+) -> tuple[VrsReplied, str]:
+    """The reply to a message that somebody says who has the verb's right, and who that is."""
+    who = await who_acts(system, operator, verb, message.institution_code, About(subject))
+    return await asked(system, message._replace(operator_id=who), wait), who
 
 
 def fresh(prefix: str) -> str:
@@ -143,12 +156,12 @@ def show_errors(errors: Sequence[FieldError]) -> None:
 # ── 1 to 3 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@app.command(epilog=example("chukan vrs register eligible.csv --institution 9900123210600000 --operator OP001"))
+@app.command(epilog=example("chukan vrs register eligible.csv --institution 9900123210600000 --operator HK001"))
 def register(
     file: Annotated[Path, typer.Argument(help=f"CSV: {','.join(ELIGIBLE_COLUMNS)}")],
     institution: City,
-    operator: Operator,
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 60.0,
     json_: Json = False,
 ) -> None:
@@ -156,17 +169,19 @@ def register(
     system = running(data_dir)
     people = eligible_of(file)
 
-    async def work() -> list[VrsReplied]:
+    async def work() -> tuple[list[VrsReplied], str]:
+        who = await who_acts(system, operator, "vrs register", institution, About(f"{len(people)} rows"))
         code = await local_code(system, institution)
         found = []
         for first in range(0, len(people), AT_ONCE):
             rows = tuple(people[first : first + AT_ONCE])
             name = fresh("r")
-            message = VrsEligibleRegistered(institution, name, code, rows, operator)
+            message = VrsEligibleRegistered(institution, name, code, rows, who)
             found.append(numbered(await asked(system, message, wait), rows))
-        return found
+        return found, who
 
-    show("vrs_register", "vrs register", wait_for(work()), json=json_, operator=operator)
+    replies, who = wait_for(work())
+    show("vrs_register", "vrs register", replies, json=json_, operator=who)
 
 
 def numbered(reply: VrsReplied, rows: Sequence[Any]) -> VrsReplied:
@@ -180,31 +195,32 @@ def numbered(reply: VrsReplied, rows: Sequence[Any]) -> VrsReplied:
     return reply._replace(errors=tuple(errors))
 
 
-@app.command(epilog=example("chukan vrs dose doses.csv --institution 9900123210600000 --operator TABLET1"))
+@app.command(epilog=example("chukan vrs dose doses.csv --institution 9900123210600000 --operator HK101"))
 def dose(
     file: Annotated[Path, typer.Argument(help=f"CSV: {','.join(DOSE_COLUMNS)}")],
     institution: City,
-    operator: Operator,
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 60.0,
     json_: Json = False,
 ) -> None:
     """タブレットとして接種記録を登録する。タブレットは個人番号に届かない /
     register doses as a tablet does, with credentials that reach no individual number."""
     system = running(data_dir)
-    doses = [dose_of(row, institution, operator) for row in rows_of(file, DOSE_COLUMNS)]
+    doses = [dose_of(row, institution, "") for row in rows_of(file, DOSE_COLUMNS)]
 
-    async def work() -> list[Any]:
+    async def work() -> tuple[list[Any], str]:
+        who = await who_acts(system, operator, "vrs dose", institution, About(f"{len(doses)} doses"))
         async with desk(system, institution, "tablet") as client:
             if client is None:
                 raise typer.BadParameter(without(system, institution))
-            await said(client, doses)
-            return await replies_to(client, "request_id", [one.request_id for one in doses], wait)
+            await said(client, [one._replace(operator_id=who) for one in doses])
+            return await replies_to(client, "request_id", [one.request_id for one in doses], wait), who
 
-    replies = wait_for(work())
+    replies, who = wait_for(work())
     taken = sum(one.accepted for one in replies)
     if json_:
-        body = {"taken": taken, "replies": [one._asdict() for one in replies], "operator": operator}
+        body = {"taken": taken, "replies": [one._asdict() for one in replies], "operator": who}
         terminal.show_json("vrs_dose", body | {"right": required_right("vrs dose")})
     else:
         terminal.out().print(f"登録 {taken} / {len(replies)} 件 / {taken} of {len(replies)} registered")
@@ -219,18 +235,19 @@ def dose(
 )
 def move(
     institution: City,
-    operator: Operator,
     business: Annotated[str, typer.Option(help="宛名番号 / the municipality's own number, 15 digits")],
     flag: Annotated[VrsFlag, typer.Option(help="転出・死亡・取消 / which flag", case_sensitive=False)],
     date: Annotated[str, typer.Option(help="異動日 / from when, YYYYMMDD")],
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
     """転出・死亡等のフラグを立てる、取り消す / set or take back the flag of a move or a death."""
     system = running(data_dir)
-    message = VrsFlagSet(institution, fresh("f"), business, flag, date, operator)
-    show("vrs_move", "vrs move", [wait_for(asked(system, message, wait))], json=json_, operator=operator)
+    message = VrsFlagSet(institution, fresh("f"), business, flag, date, "")
+    reply, who = wait_for(asked_by(system, operator, "vrs move", message, business, wait))
+    show("vrs_move", "vrs move", [reply], json=json_, operator=who)
 
 
 # ── 4 ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -244,7 +261,6 @@ def move(
 )
 def query(
     institution: City,
-    operator: Operator,
     previous: Annotated[str, typer.Option(help="転出元の市区町村コード / the previous municipality, 6 digits")] = "",
     number_file: NumberFile = "",
     resident: Resident = None,
@@ -254,6 +270,7 @@ def query(
     consent: Consent = False,
     identity: Identity = False,
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
@@ -263,13 +280,14 @@ def query(
     message: VrsInquired | VrsBulkInquired
     if bulk is not None:
         numbers = tuple(text_in(bulk, "--bulk").split())
-        message = VrsBulkInquired(institution, fresh("b"), numbers, consent, identity, operator)
+        message = VrsBulkInquired(institution, fresh("b"), numbers, consent, identity, "")
     else:
         if not is_local_government_code(previous):
             raise typer.BadParameter("--previous: 検査数字の正しい6桁 / 6 digits with a right check digit")
         number = number_of(system, resident, number_file)
-        message = VrsInquired(institution, fresh("q"), number, previous, consent, identity, operator)
-    show("vrs_query", "vrs query", [wait_for(asked(system, message, wait))], json=json_, operator=operator)
+        message = VrsInquired(institution, fresh("q"), number, previous, consent, identity, "")
+    reply, who = wait_for(asked_by(system, operator, "vrs query", message, message.request_id, wait))
+    show("vrs_query", "vrs query", [reply], json=json_, operator=who)
 
 
 # ── 5 ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -283,7 +301,6 @@ def query(
 )
 def certify(
     institution: City,
-    operator: Operator,
     number_file: NumberFile = "",
     resident: Resident = None,
     application: Annotated[
@@ -297,6 +314,7 @@ def certify(
     other_names: Annotated[str, typer.Option(help="旧姓・別姓・別名 / other names")] = "",
     qr: Annotated[Path | None, typer.Option(help="QRコードの画像 / the QR code, .svg or .png")] = None,
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 15.0,
     json_: Json = False,
 ) -> None:
@@ -305,13 +323,13 @@ def certify(
     number = number_of(system, resident, number_file)
     kind = CertificateKind.OVERSEAS if overseas else CertificateKind.DOMESTIC
     given = (passport, roman_name, nationality, other_names)
-    message = VrsCertificateRequested(institution, fresh("c"), number, kind, application, identity, operator, *given)
-    reply = wait_for(asked(system, message, wait))
+    message = VrsCertificateRequested(institution, fresh("c"), number, kind, application, identity, "", *given)
+    reply, who = wait_for(asked_by(system, operator, "vrs certificate", message, message.request_id, wait))
     if reply.payload and qr is not None:
         qr_code(reply.payload).save(str(qr), scale=4)
     if not json_ and reply.payload:
         terminal.out().print(f"{reply.certificate_id} {reply.issued_on}\n{reply.payload}")
-    show("vrs_certificate", "vrs certificate", [reply], json=json_, operator=operator)
+    show("vrs_certificate", "vrs certificate", [reply], json=json_, operator=who)
 
 
 def qr_code(payload: str) -> segno.QRCode:
@@ -324,15 +342,19 @@ def qr_code(payload: str) -> segno.QRCode:
 @app.command(epilog=example("chukan vrs check card.txt"))
 def check(
     file: Annotated[Path, typer.Argument(help="shc:/ で始まる文字列のファイル / file with the text shc:/…")],
+    institution: City = "",
     data_dir: DataDir = None,
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """接種証明書の署名を確かめ、内容を見る / verify a certificate's signature and look into it."""
     system = running(data_dir)
     key = system.keys.vrs.certificates.public_key()
     claims, fault = None, ""
+    card = text_in(file, "FILE").strip()
+    wait_for(seen_by(system, operator, institution))
     try:
-        claims = certificate.opened(text_in(file, "FILE").strip(), key)
+        claims = certificate.opened(card, key)
     except certificate.CertificateError as error:
         fault = str(error)
     body = {"ok": claims is not None, "reason": fault, "key": certificate.jwk_of(key), "claims": claims}
@@ -344,48 +366,60 @@ def check(
     raise typer.Exit(terminal.DONE if claims is not None else terminal.CHECK_FAILED)
 
 
+async def seen_by(system: Running, operator: str, institution: str) -> None:
+    """The desk lets a card be looked into."""
+    async with at_desk(system, operator) as at:
+        await at.ask(required_right("vrs check"), About("", institution))
+
+
 # ── what lies there ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @app.command("export", epilog=example("chukan vrs export --institution 9900123210600000 --out doses.csv"))
 def export_(
     institution: City,
-    operator: Operator,
     out: Annotated[Path, typer.Option(help="出力ファイル / the CSV file")],
     data_dir: DataDir = None,
+    operator: Operator = "",
     json_: Json = False,
 ) -> None:
     """予防接種台帳のための接種記録CSV。個人番号の列はない / doses for the ledger; no column holds a number."""
     system = running(data_dir)
     areas = Areas(system.keys.vrs)
 
-    async def work() -> int:
-        code = await local_code(system, institution)
-        async with system.store() as store, store.snapshot() as snapshot:
-            rows = await snapshot.select(VrsDose, QUERIES["vrs_doses_of"], institution)
-        return extract.write(out, (extract.line_of(row, areas, code) for row in rows))
+    async def work() -> tuple[int, str]:
+        async with at_desk(system, operator) as at:
+            await at.ask(required_right("vrs export"), About("", institution))
+            code = await local_code(system, institution)
+            store = await at.store(institution)
+            async with store.snapshot() as snapshot:
+                rows = await snapshot.select(VrsDose, QUERIES["vrs_doses_of"], institution)
+            return extract.write(out, (extract.line_of(row, areas, code) for row in rows)), at.account_id
 
-    count = wait_for(work())
+    count, who = wait_for(work())
     if json_:
-        body = {"file": str(out), "rows": count, "operator": operator, "right": required_right("vrs export")}
+        body = {"file": str(out), "rows": count, "operator": who, "right": required_right("vrs export")}
         terminal.show_json("vrs_export", body)
     else:
         terminal.out().print(f"{out}: {count} 行 / rows")
 
 
 @app.command("records", epilog=example("chukan vrs records --institution 9900123210600000"))
-def records_(institution: City, operator: Operator, data_dir: DataDir = None, json_: Json = False) -> None:
+def records_(institution: City, data_dir: DataDir = None, operator: Operator = "", json_: Json = False) -> None:
     """他市区町村との照会・提供の記録を読み、改ざんがないか確かめる / read and verify the provisions of a city."""
     system = running(data_dir)
 
-    async def work() -> records.Judged:
-        async with system.store() as store, store.snapshot() as snapshot:
-            log = await records.read_log(snapshot, institution)
-        return records.judged(log, system.keys.vrs.log.public_key)
+    async def work() -> tuple[records.Judged, str]:
+        async with at_desk(system, operator) as at:
+            await at.ask(required_right("vrs records"), About("", institution))
+            store = await at.store(institution)
+            async with store.snapshot() as snapshot:
+                log = await records.read_log(snapshot, institution)
+            return records.judged(log, system.keys.vrs.log.public_key), at.account_id
 
-    found = wait_for(work())
+    found, who = wait_for(work())
     if json_:
-        body = {"ok": not found.broken, "signed": found.signed, "broken": found.broken, "operator": operator}
+        body = {"ok": not found.broken, "signed": found.signed, "broken": found.broken, "operator": who}
         rows = [one._asdict() for one in found.records]
         terminal.show_json("vrs_records", body | {"records": rows, "right": required_right("vrs records")})
     else:
@@ -427,11 +461,11 @@ async def all_three(store: PostgresStore, exchange_id: str, wait: float) -> list
         await asyncio.sleep(0.05)
 
 
-@app.command(epilog=example("chukan vrs compare --resident 7 --operator OP001"))
+@app.command(epilog=example("chukan vrs compare --resident 7 --operator HK001"))
 def compare(
-    operator: Operator,
     resident: Annotated[int, typer.Option(min=0, help="模擬住民の番号 / a resident of the synthetic world")],
     data_dir: DataDir = None,
+    operator: Operator = "",
     wait: Wait = 30.0,
     json_: Json = False,
 ) -> None:
@@ -440,14 +474,19 @@ def compare(
     system = running(data_dir)
     person = world_of(system).resident(resident)
 
-    async def work() -> routes.Comparison:
+    async def work() -> tuple[routes.Comparison, str]:
         previous = await local_code(system, person.previous)
-        inquiry = VrsInquired(person.home, fresh("q"), person.individual_number, previous, True, True, operator)
-        reply = await asked(system, inquiry, wait)
+        inquiry = VrsInquired(person.home, fresh("q"), person.individual_number, previous, True, True, "")
+        name = entry_name("compare", (inquiry.request_id, SystemClock().now_ms()))
+        async with at_desk(system, operator) as at:
+            who = await at.act(required_right("vrs compare"), About(inquiry.request_id, person.home))
+            # The other route is an inquiry over NWS, and needs the right of one.
+            await at.act("INQUIRY_SEND", About(name, person.home, (VACCINATION,)))
+        reply = await asked(system, inquiry._replace(operator_id=who), wait)
         question = of_resident(system, resident, VACCINATION)
         assert question is not None
-        name = entry_name("compare", (inquiry.request_id, SystemClock().now_ms()))
-        heard = (await answers(system, question._replace(record_identification_number=name), wait))[0]
+        question = question._replace(record_identification_number=name, inquirer_operator_id=who)
+        heard = (await answers(system, question, wait))[0]
         async with system.store() as store, store.snapshot() as snapshot:
             logs = [await records.read_log(snapshot, code) for code in (person.home, person.previous)]
             kept = await all_three(store, heard.exchange_id, wait)
@@ -457,13 +496,11 @@ def compare(
             for record in records.judged(log, system.keys.vrs.log.public_key).records
             if record.request_id == inquiry.request_id
         ]
-        return routes.compared(reply, mine, heard, [one.record for one in kept])
+        return routes.compared(reply, mine, heard, [one.record for one in kept]), who
 
-    found = wait_for(work())
+    found, who = wait_for(work())
     if json_:
-        terminal.show_json(
-            "vrs_compare", found._asdict() | {"operator": operator, "right": required_right("vrs compare")}
-        )
+        terminal.show_json("vrs_compare", found._asdict() | {"operator": who, "right": required_right("vrs compare")})
         return
     for route in (found.vrs, found.nws):
         kept = "、".join(f"{code} {party} ({count})" for code, party, count in route.records)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.embedded.directory import write_private
-from broker.rules.staff import ACTIVE, EVERY_KIND, Duty
+from broker.rules.staff import ACTIVE, CITY_DUTIES, EVERY_KIND, Duty
 from broker.tables import StaffAccount, StaffRight, StaffSecret
 from services.staff.passwords import hashed
 
@@ -27,15 +27,17 @@ class Simulated(NamedTuple):
 
     account_id: str
     name: str
-    duty: Duty
+    duties: tuple[Duty, ...]
 
 
 EVERYBODY = (
-    Simulated("OP001", "照会 担当（模擬）", Duty.INQUIRER),
-    Simulated("OP900", "提供 担当（模擬）", Duty.PROVIDER),
-    Simulated("OP901", "提供 副担当（模擬）", Duty.PROVIDER),
-    Simulated("AD001", "権限 管理者（模擬）", Duty.ADMINISTRATOR),
-    Simulated("AU001", "監査 担当（模擬）", Duty.AUDITOR),
+    Simulated("OP001", "照会 担当（模擬）", (Duty.INQUIRER,)),
+    Simulated("OP900", "提供 担当（模擬）", (Duty.PROVIDER,)),
+    Simulated("OP901", "提供 副担当（模擬）", (Duty.PROVIDER,)),
+    Simulated("HK001", "保健 担当（模擬）", (Duty.INQUIRER, *CITY_DUTIES)),
+    Simulated("HK101", "接種会場 担当（模擬）", (Duty.VRS_DOSE,)),
+    Simulated("AD001", "権限 管理者（模擬）", (Duty.ADMINISTRATOR,)),
+    Simulated("AU001", "監査 担当（模擬）", (Duty.AUDITOR,)),
 )
 
 
@@ -52,7 +54,8 @@ def rows(institution_codes: Iterable[str], password_hash: str, now: int) -> Iter
         for one in EVERYBODY:
             yield StaffAccount(code, one.account_id, one.name, f"{code}/{one.account_id}", ACTIVE, now, SET_UP)
             yield StaffSecret(code, one.account_id, password_hash, 0, 0)
-            yield StaffRight(code, one.account_id, one.duty.value, EVERY_KIND, now, SET_UP)
+            for duty in one.duties:
+                yield StaffRight(code, one.account_id, duty.value, EVERY_KIND, now, SET_UP)
 
 
 def password_in(folder: Path) -> str:

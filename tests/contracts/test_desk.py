@@ -17,7 +17,7 @@ from broker.adapters.virtual_time import SeededRandomness
 from broker.errors import WorldFault
 from broker.ports import Store
 from broker.rules import staff
-from broker.rules.staff import EVERY_KIND, OPERATIONS, Duty
+from broker.rules.staff import CITY_DUTIES, EVERY_KIND, OPERATIONS, Duty
 from broker.tables import TABLE_OF, Exchange, StaffAccount, StaffRight, StaffSecret, StaffSession
 from broker.topics import lane_of
 from schemas.records import Message, OperationRecorded
@@ -280,6 +280,31 @@ async def test_a_right_revoked_in_mid_session_is_gone(office: Office) -> None:
 
     assert (before.rule, revoked.rule, after.rule) == ("", "", "RIGHT_MISSING")
     assert office.last() == ("OP1", "HOLD_SHOW", False, "RIGHT_MISSING")
+
+
+@pytest.mark.parametrize("duty", CITY_DUTIES)
+async def test_a_right_of_the_city_systems_is_given_used_and_taken(duty: Duty, office: Office) -> None:
+    """With it the verb goes on, without it or once it was revoked it is refused; each attempt is in the log."""
+    await office.hire("AD1", (Duty.ADMINISTRATOR, EVERY_KIND))
+    await office.hire("HK1", (Duty.INQUIRER, EVERY_KIND))
+    mine, admin = await office.session("HK1"), await office.session("AD1")
+    rules = []
+    for change in (None, office.desk.grant, office.desk.revoke):
+        if change is not None:
+            rules.append((await change(admin, "HK1", duty, EVERY_KIND)).rule)
+            admin = office.next(admin)
+        rules.append((await office.desk.use(mine, duty.value, About("7", KARIYA))).rule)
+        mine = office.next(mine)
+    abroad = await office.desk.use(mine, duty.value, About("7", TOYOTA))
+
+    assert rules == ["RIGHT_MISSING", "", "", "", "RIGHT_MISSING"]
+    assert abroad.rule == "OTHER_INSTITUTION"
+    assert [(one.allowed, one.rule) for one in office.records if one.operation == duty.value] == [
+        (False, "RIGHT_MISSING"),
+        (True, ""),
+        (False, "RIGHT_MISSING"),
+        (False, "OTHER_INSTITUTION"),
+    ]
 
 
 async def test_nobody_grants_a_right_to_oneself(office: Office) -> None:

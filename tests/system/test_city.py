@@ -53,24 +53,35 @@ class City:
         self.mine = [one for one in everybody if one.previous == self.previous]
         self.local = {code: local for local, code, _ in self.world.codes}
         self.printed: list[str] = []
+        self.session = folder / "session.json"
 
-    def run(self, *arguments: str, code: int = 0, given: str = "") -> dict[str, Any]:
-        """The object that a verb prints with --json."""
+    def typed(self, *arguments: str, code: int, given: str = "") -> tuple[str, str]:
+        """What a verb prints, on both streams."""
         command = [sys.executable, "-m", "services", *arguments, "--json"]
-        directory = str(self.system.installation.directory)
+        own = {"CHUKAN_DATA_DIR": str(self.system.installation.directory), "CHUKAN_SESSION_FILE": str(self.session)}
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             input=given,
-            env={**os.environ, "CHUKAN_DATA_DIR": directory, "NO_COLOR": "1", "CI": "1"},
+            env={**os.environ, **own, "NO_COLOR": "1", "CI": "1"},
             timeout=LIMIT_SECONDS,
             check=False,
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self.printed += [done.stdout, done.stderr]
-        found: dict[str, Any] = json.loads(done.stdout)
+        return done.stdout, done.stderr
+
+    def run(self, *arguments: str, code: int = 0, given: str = "") -> dict[str, Any]:
+        """The object that a verb prints with --json."""
+        found: dict[str, Any] = json.loads(self.typed(*arguments, code=code, given=given)[0])
         return found
+
+    def refused(self, *arguments: str, given: str = "") -> str:
+        """The rule by which the desk turns a verb away, which then has shown nothing."""
+        shown, told = self.typed(*arguments, code=1, given=given)
+        assert shown == ""
+        return told.split(": ")[0].split()[-1]
 
     def file(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """A CSV file."""
@@ -121,7 +132,7 @@ def test_an_entry_at_the_desk_becomes_the_answer_next_door(city: City) -> None:
     number = city.world.business_number(person)
     target = (number, person.previous_number, person.individual_number, "刈谷みのり", "19800102", "2", "亀城")
     targets, items = city.file("t.csv", TARGET_COLUMNS, [target]), city.items("i.csv", [person], "LOTX")
-    desk = ("--institution", city.previous, "--operator", "OP001")
+    desk = ("--institution", city.previous, "--operator", "HK001")
 
     assert city.run("health", "input", "--targets", targets, *desk)["accepted"] == 1
     for _ in range(2):
@@ -142,7 +153,7 @@ def test_an_entry_at_the_desk_becomes_the_answer_next_door(city: City) -> None:
 def test_a_search_by_individual_number_is_a_right(city: City) -> None:
     """Without a number-use affair nothing is looked for; with one the person is found; the number is never shown."""
     person = city.movers[0]
-    desk = ("--institution", city.previous, "--operator", "OP001", "--number-file", "-")
+    desk = ("--institution", city.previous, "--operator", "HK001", "--number-file", "-")
 
     refused = city.run("health", "find", *desk, code=1, given=person.individual_number)
     found = city.run("health", "find", *desk, "--affair", "番号法別表第1 10", given=person.individual_number)
@@ -152,10 +163,78 @@ def test_a_search_by_individual_number_is_a_right(city: City) -> None:
     assert person.individual_number not in json.dumps([refused, found])
 
 
+def test_each_verb_of_the_desk_needs_its_right(city: City) -> None:
+    """Nobody, another duty, another institution, a right that was taken away in mid-session: refused, nothing is
+    entered or shown, and the log of the institution has it, beside what was allowed."""
+    person = city.movers[0]
+    number, here = city.world.business_number(person), ("--institution", city.previous)
+    secret_number = person.individual_number
+    items, cards = city.items("r.csv", [person], "LOTZ"), city.folder / "none.txt"
+    cards.write_text("shc:/0000", encoding="ascii")
+    (city.folder / "password").write_text("a long pass phrase", encoding="utf-8")
+    secret = ("--password-file", str(city.folder / "password"))
+    admin = ("--operator", "AD001", *here)
+    versions = "select count(*) from health_records where institution_code = $1"
+    before = query(city.system.parts, versions, city.previous)[0][0]
+
+    owner = [
+        city.refused("health", "input", "--items", items, *here),
+        city.refused("vrs", "move", "--business", number, "--flag", "DEAD", "--date", "20240101", *here),
+    ]
+    without = [
+        city.refused("health", "input", "--items", items, "--operator", "OP001", *here),
+        city.refused(
+            "health", "find", "--number-file", "-", *here, "--operator", "OP900", given=person.individual_number
+        ),
+        city.refused("health", "extract", "--out", str(city.folder / "no.csv"), "--operator", "HK101", *here),
+        city.refused("health", "split", "--transmission", "X", "--operator", "AU001", *here),
+        city.refused("vrs", "export", "--out", str(city.folder / "no.csv"), "--operator", "HK101", *here),
+        city.refused("vrs", "records", "--operator", "AD001", *here),
+        city.refused("vrs", "check", str(cards), "--operator", "OP001", *here),
+        city.refused("vrs", "compare", "--resident", str(person.number), "--operator", "HK101"),
+    ]
+    city.run("staff", "add", "HK77", *secret, *admin)
+    city.run("staff", "grant", "HK77", "--duty", "HEALTH_INQUIRY", "--kind", VACCINATION_KIND, *admin)
+    city.run("login", "--account", "HK77", *secret, *here)
+    found = city.run("health", "find", "--business", number, *here)
+    by_number = city.refused("health", "find", "--number-file", "-", *here, given=secret_number)
+    abroad = city.refused("health", "find", "--business", number, "--institution", city.home)
+    city.session.rename(city.folder / "kept.json")
+    city.run("staff", "revoke", "HK77", "--duty", "HEALTH_INQUIRY", "--kind", VACCINATION_KIND, *admin)
+    (city.folder / "kept.json").rename(city.session)
+    revoked = city.refused("health", "find", "--business", number, *here)
+    city.run("logout")
+    city.session.unlink(missing_ok=True)
+
+    assert (owner, without) == (["NOT_SIGNED_IN"] * 2, ["RIGHT_MISSING"] * 8)
+    assert (found["operator"], by_number) == ("HK77", "RIGHT_MISSING")
+    assert (abroad, revoked) == ("OTHER_INSTITUTION", "RIGHT_MISSING")
+    assert not (city.folder / "no.csv").exists()
+    assert query(city.system.parts, versions, city.previous)[0][0] == before
+    kept = until(lambda: of_account(city, "HK77", 7), 40, "the operations are recorded")
+    assert kept == [
+        ("LOGIN", True, ""),
+        ("HEALTH_INQUIRY", True, ""),
+        ("HEALTH_INQUIRY", True, ""),
+        ("NUMBER_USE", False, "RIGHT_MISSING"),
+        ("HEALTH_INQUIRY", False, "OTHER_INSTITUTION"),
+        ("HEALTH_INQUIRY", False, "RIGHT_MISSING"),
+        ("LOGOUT", True, ""),
+    ]
+    assert city.run("audit", "verify")["ok"]
+
+
+def of_account(city: City, account: str, count: int) -> list[tuple[str, bool, str]]:
+    """What somebody did by the institution's log, oldest first, once there is so much of it."""
+    kept = city.run("staff", "operations", "--institution", city.previous, "--operator", "AU001")["operations"]
+    mine = [(one["operation"], one["allowed"], one["rule"]) for one in reversed(kept) if one["account_id"] == account]
+    return mine if len(mine) >= count else []
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
 def test_an_extract_holds_no_number_and_no_small_cell(city: City, name: str) -> None:
     """Records are pseudonyms, totals hide small cells; DuckDB reads both files again."""
-    desk = ("--institution", city.previous, "--operator", "OP001", "--out", str(city.folder / name))
+    desk = ("--institution", city.previous, "--operator", "HK001", "--out", str(city.folder / name))
     people = {text for one in city.mine for text in (one.individual_number, one.previous_number)}
     people |= {city.world.business_number(one) for one in city.mine}
 
@@ -175,7 +254,7 @@ def test_the_stuck_transmission_is_seen_within_minutes(city: City) -> None:
     """Announced with 380,000 rows it does not leave; the next correction waits behind it; an answer is stale; drift
     says who, what, since when and which answer; split, everything arrives and the stale answer stays on the list."""
     behind = city.movers[-1]
-    desk = ("--institution", city.previous, "--operator", "OP001")
+    desk = ("--institution", city.previous, "--operator", "HK001")
     announced = {"transmission_id": "AIZU", "row_count": 380_000}
     before = city.run("audit", "drift", "--institution", city.previous)["institutions"][0]["stale_answers"]
     started = now_ms()
@@ -227,7 +306,7 @@ def test_the_five_functions_of_vrs(city: City) -> None:
     """Register with row results, a tablet's dose, an inquiry between cities, a flag, a certificate that verifies, an
     extract without numbers, and records of both cities that verify."""
     person = city.movers[1]
-    desk = ("--operator", "OP001", "--institution", city.previous)
+    desk = ("--operator", "HK001", "--institution", city.previous)
     rows = [
         (person.individual_number, "8" * 15, "1", "0000000101", "刈谷あおい", "19800102", "2"),
         ("123456789012", "7" * 15, "1", "0000000102", "刈谷かえで", "19800102", "2"),
@@ -236,14 +315,15 @@ def test_the_five_functions_of_vrs(city: City) -> None:
     doses = [(line, "3", "20230601", "模擬製薬1", "LOT1", "M1", "模擬", "市役所", "医師"), ("1" * 18, *["3"] * 8)]
 
     registered = city.run("vrs", "register", city.file("e.csv", ELIGIBLE_COLUMNS, rows), *desk, code=6)
-    tablet = city.run("vrs", "dose", city.file("d.csv", DOSE_COLUMNS, doses), *desk, code=6)
+    venue = ("--operator", "HK101", "--institution", city.previous)
+    tablet = city.run("vrs", "dose", city.file("d.csv", DOSE_COLUMNS, doses), *venue, code=6)
     asked = city.run(
-        *("vrs", "query", "--institution", city.home, "--operator", "OP002", "--consent", "--identity"),
+        *("vrs", "query", "--institution", city.home, "--operator", "HK001", "--consent", "--identity"),
         *("--previous", city.local[city.previous], "--number-file", "-"),
         given=person.individual_number,
     )
     wrong = city.run(
-        *("vrs", "query", "--institution", city.home, "--operator", "OP002", "--consent", "--identity"),
+        *("vrs", "query", "--institution", city.home, "--operator", "HK001", "--consent", "--identity"),
         *("--previous", city.local[city.home], "--resident", str(person.number)),
         code=1,
     )
@@ -257,7 +337,7 @@ def test_the_five_functions_of_vrs(city: City) -> None:
     checked = city.run("vrs", "check", str(city.folder / "card.txt"))
     exported = city.run("vrs", "export", "--out", str(city.folder / "ledger.csv"), *desk)
     logs = [
-        city.run("vrs", "records", "--institution", code, "--operator", "OP003") for code in (city.home, city.previous)
+        city.run("vrs", "records", "--institution", code, "--operator", "HK001") for code in (city.home, city.previous)
     ]
 
     assert [(one["outcome"], one["accepted_rows"]) for one in registered["replies"]] == [("PARTIAL", 1)]
@@ -277,7 +357,7 @@ def test_the_five_functions_of_vrs(city: City) -> None:
 
 def test_both_routes_are_compared(city: City) -> None:
     """Which items, on which basis, and whose records: both ways of the law side by side."""
-    found = city.run("vrs", "compare", "--resident", str(city.movers[1].number), "--operator", "OP001")
+    found = city.run("vrs", "compare", "--resident", str(city.movers[1].number), "--operator", "HK001")
 
     assert (found["vrs"]["basis"], found["nws"]["basis"]) == ("番号法19条16号", "番号法19条8号 別表第2 16の2")
     assert len(found["vrs"]["records"]) == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker.rules import staff
-from broker.rules.staff import CONFLICTS, EVERY_KIND, FREE, OPERATIONS, Duty
+from broker.rules.rights import NUMBER_USE, RIGHTS
+from broker.rules.staff import CITY_DUTIES, CONFLICTS, EVERY_KIND, FREE, OPERATIONS, Duty
 from broker.tables import StaffAccount, StaffRight, StaffSecret, StaffSession
 
 KARIYA = "9900123210600000"
@@ -34,6 +35,22 @@ def test_an_operation_wants_one_of_its_duties(operation: staff.Operation, duty: 
     rule = staff.right_refusal(operation, [right(duty)], [KIND])
 
     assert (rule == "") == (operation.name in FREE or duty in operation.duties)
+
+
+@pytest.mark.parametrize("name", sorted({*RIGHTS.values(), NUMBER_USE}))
+def test_a_right_of_the_city_is_a_duty_and_an_operation(name: str) -> None:
+    """What a verb of health support or VRS needs is given by that name, is asked for by it, and allows nothing else."""
+    allowed = [one.name for one in OPERATIONS.values() if Duty(name) in one.duties and one.name not in FREE]
+
+    assert Duty(name) in CITY_DUTIES
+    assert [one for one in allowed if one != "STATE_SHOW"] == [name]
+
+
+@pytest.mark.parametrize("duty", CITY_DUTIES)
+def test_who_gives_or_examines_works_in_no_system(duty: Duty) -> None:
+    """The city's own systems are no exception."""
+    for other in (Duty.ADMINISTRATOR, Duty.AUDITOR):
+        assert staff.grant_refusal(account("AD1"), account("OP2"), [right(other)], duty) == "DUTIES_CONFLICT"
 
 
 def test_a_right_is_for_a_kind() -> None:
