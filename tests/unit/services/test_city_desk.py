@@ -117,7 +117,7 @@ def test_every_verb_of_the_city_systems_needs_a_right() -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(RIGHTS))
-def test_every_verb_can_name_its_operator(verb: str) -> None:
+def test_every_verb_names_its_operator(verb: str) -> None:
     """Each can sign in by `--operator`; otherwise the session of `chukan login` says who it is."""
     shown = CliRunner().invoke(command(), [*verb.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
 
