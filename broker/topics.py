@@ -18,7 +18,7 @@ SHARED = "shared"
 DAY_MS = 86_400_000
 RETENTION_MS = 30 * DAY_MS
 MAXIMUM_RECORD_BYTES = 1_048_576
-INSTITUTION_PREFIX = re.compile(r"^(institution|juki|health|vrs|tablet)\.([0-9]{16}|shared)\.[a-z_]+$")
+INSTITUTION_PREFIX = re.compile(r"^(institution|hub|juki|health|vrs|tablet)\.([0-9]{16}|shared)\.[a-z_]+$")
 
 LANES = 8  # logs of provision records by institution; each lane lies in one partition
 

@@ -163,6 +163,49 @@ def decode_acquisition_number_requested(d: bytes, p: int) -> tuple[r.Acquisition
     return r.AcquisitionNumberRequested(f0, f1), p
 
 
+def encode_business_number_linked(record: r.BusinessNumberLinked) -> bytes:
+    """The body of a BusinessNumberLinked."""
+    f0, f1, f2, f3 = record
+    f2b = f2.encode()
+    f3b = f3.encode()
+    return b"".join((TEXTS[f0], TEXTS[f1], LENGTHS[len(f2b)], f2b, LENGTHS[len(f3b)], f3b))
+
+
+def decode_business_number_linked(d: bytes, p: int) -> tuple[r.BusinessNumberLinked, int]:
+    """A BusinessNumberLinked and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.BusinessNumberLinked(f0, f1, f2, f3), p
+
+
 def encode_cancel_ordered(record: r.CancelOrdered) -> bytes:
     """The body of a CancelOrdered."""
     f0, f1 = record
@@ -543,6 +586,45 @@ def decode_code_state_changed(d: bytes, p: int) -> tuple[r.CodeStateChanged, int
     return r.CodeStateChanged(f0, f1, f2, f3, f4), p
 
 
+def encode_copies_announced(record: r.CopiesAnnounced) -> bytes:
+    """The body of a CopiesAnnounced."""
+    f0, f1, f2, f3 = record
+    return b"".join((TEXTS[f0], TEXTS[f1], TEXTS[f2], encode_long(f3)))
+
+
+def decode_copies_announced(d: bytes, p: int) -> tuple[r.CopiesAnnounced, int]:
+    """A CopiesAnnounced and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n > 127:
+        n, p = more(d, p, n)
+    f3 = (n >> 1) ^ -(n & 1)
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CopiesAnnounced(f0, f1, f2, f3), p
+
+
 def encode_copy_batch_opened(record: r.CopyBatchOpened) -> bytes:
     """The body of a CopyBatchOpened."""
     f0, f1, f2, f3 = record
@@ -755,10 +837,6 @@ def decode_copy_erasure_ordered(d: bytes, p: int) -> tuple[r.CopyErasureOrdered,
     return r.CopyErasureOrdered(f0, f1, f2, f3, f4, f5), p
 
 
-_COPYCOMMAND = tuple(r.CopyCommand)
-_COPYCOMMAND_BYTES = {one: encode_long(n) for n, one in enumerate(_COPYCOMMAND)}
-
-
 def encode_item(record: r.Item) -> bytes:
     """The body of a Item."""
     f0, f1, f2 = record
@@ -792,6 +870,150 @@ def decode_item(d: bytes, p: int) -> tuple[r.Item, int]:
     if p > len(d):
         raise Malformed("the body ends inside a field")
     return r.Item(f0, f1, f2), p
+
+
+def encode_copy_given(record: r.CopyGiven) -> bytes:
+    """The body of a CopyGiven."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15 = record
+    f2b = f2.encode()
+    f3b = f3.encode()
+    f10b = b"".join([encode_long(len(f10)), *[encode_item(one) for one in f10], END]) if f10 else END
+    return b"".join(
+        (
+            TEXTS[f0],
+            TEXTS[f1],
+            LENGTHS[len(f2b)],
+            f2b,
+            LENGTHS[len(f3b)],
+            f3b,
+            TRUE if f4 else FALSE,
+            TEXTS[f5],
+            TEXTS[f6],
+            TEXTS[f7],
+            TEXTS[f8],
+            TEXTS[f9],
+            f10b,
+            TEXTS[f11],
+            TEXTS[f12],
+            TEXTS[f13],
+            TRUE if f14 else FALSE,
+            TEXTS[f15],
+        )
+    )
+
+
+def decode_copy_given(d: bytes, p: int) -> tuple[r.CopyGiven, int]:
+    """A CopyGiven and the place behind it; Malformed, IndexError or UnicodeDecodeError."""
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f0 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f1 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f2 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f3 = d[p:e].decode()
+    p = e
+    f4 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f5 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f6 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f7 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f8 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f9 = d[p:e].decode()
+    p = e
+    f10l: list[r.Item] = []
+    c, p = items_ahead(d, p)
+    while c:
+        for _ in range(c):
+            item, p = decode_item(d, p)
+            f10l.append(item)
+        c, p = items_ahead(d, p)
+    f10 = tuple(f10l)
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f11 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f12 = d[p:e].decode()
+    p = e
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f13 = d[p:e].decode()
+    p = e
+    f14 = checked_bool(d[p])
+    p += 1
+    n = d[p]
+    p += 1
+    if n & 129:
+        n, p = longer(d, p, n)
+    e = p + (n >> 1)
+    f15 = d[p:e].decode()
+    p = e
+    if p > len(d):
+        raise Malformed("the body ends inside a field")
+    return r.CopyGiven(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15), p
+
+
+_COPYCOMMAND = tuple(r.CopyCommand)
+_COPYCOMMAND_BYTES = {one: encode_long(n) for n, one in enumerate(_COPYCOMMAND)}
 
 
 def encode_copy_submitted(record: r.CopySubmitted) -> bytes:
@@ -5213,6 +5435,7 @@ CODERS = {
     r.AcquisitionNumberAssigned: (encode_acquisition_number_assigned, decode_acquisition_number_assigned),
     r.AcquisitionNumberIssued: (encode_acquisition_number_issued, decode_acquisition_number_issued),
     r.AcquisitionNumberRequested: (encode_acquisition_number_requested, decode_acquisition_number_requested),
+    r.BusinessNumberLinked: (encode_business_number_linked, decode_business_number_linked),
     r.CancelOrdered: (encode_cancel_ordered, decode_cancel_ordered),
     r.CheckpointDue: (encode_checkpoint_due, decode_checkpoint_due),
     r.CheckpointPublished: (encode_checkpoint_published, decode_checkpoint_published),
@@ -5222,9 +5445,11 @@ CODERS = {
     r.CodeRequestDeadlinePassed: (encode_code_request_deadline_passed, decode_code_request_deadline_passed),
     r.CodeRevocationRequested: (encode_code_revocation_requested, decode_code_revocation_requested),
     r.CodeStateChanged: (encode_code_state_changed, decode_code_state_changed),
+    r.CopiesAnnounced: (encode_copies_announced, decode_copies_announced),
     r.CopyBatchOpened: (encode_copy_batch_opened, decode_copy_batch_opened),
     r.CopyBatchReported: (encode_copy_batch_reported, decode_copy_batch_reported),
     r.CopyErasureOrdered: (encode_copy_erasure_ordered, decode_copy_erasure_ordered),
+    r.CopyGiven: (encode_copy_given, decode_copy_given),
     r.CopySubmitted: (encode_copy_submitted, decode_copy_submitted),
     r.DataErased: (encode_data_erased, decode_data_erased),
     r.ExchangeErasureOrdered: (encode_exchange_erasure_ordered, decode_exchange_erasure_ordered),

@@ -119,6 +119,35 @@ def _write_acquisition_number_requested(record: AcquisitionNumberRequested) -> M
     return record._asdict()
 
 
+class BusinessNumberLinked(NamedTuple):
+    """業務システム → 統合番号連携システム: which integrated number one of its own business numbers stands for (assessment, system 3 function 1).
+
+    Fields:
+        institution_code: 16 digits.
+        system_code: The business system that speaks, 1 to 20 capitals, digits or _.
+        business_person_number: 業務固有番号 of that system, 15 digits: the hub turns it into the integrated number.
+        integrated_number: 15 digits, as the hub gave it out.
+    """
+
+    institution_code: str
+    system_code: str
+    business_person_number: str
+    integrated_number: str
+
+
+def _read_business_number_linked(plain: Mapping[str, Any]) -> BusinessNumberLinked:
+    return BusinessNumberLinked(
+        plain["institution_code"],
+        plain["system_code"],
+        plain["business_person_number"],
+        plain["integrated_number"],
+    )
+
+
+def _write_business_number_linked(record: BusinessNumberLinked) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class CancelOrdered(NamedTuple):
     """A kind of a withdrawn inquiry is to be closed by the shard that owns it.
 
@@ -412,6 +441,35 @@ def _write_code_state_changed(record: CodeStateChanged) -> Mapping[str, Any]:
     return record._asdict()
 
 
+class CopiesAnnounced(NamedTuple):
+    """業務システム → 統合番号連携システム: so many sub-copies are to go out as one batch. The hub parts what it is given by itself; what is announced over the cap it passes on, and the intermediate server refuses it.
+
+    Fields:
+        institution_code: 16 digits.
+        system_code: The business system that speaks, 1 to 20 capitals, digits or _.
+        transmission_id: 1 to 30 characters chosen by the system.
+        row_count: How many rows it would hold.
+    """
+
+    institution_code: str
+    system_code: str
+    transmission_id: str
+    row_count: int
+
+
+def _read_copies_announced(plain: Mapping[str, Any]) -> CopiesAnnounced:
+    return CopiesAnnounced(
+        plain["institution_code"],
+        plain["system_code"],
+        plain["transmission_id"],
+        plain["row_count"],
+    )
+
+
+def _write_copies_announced(record: CopiesAnnounced) -> Mapping[str, Any]:
+    return record._asdict()
+
+
 class CopyBatchOpened(NamedTuple):
     """A numbered batch of copies begins.
 
@@ -561,17 +619,6 @@ def _write_copy_erasure_ordered(record: CopyErasureOrdered) -> Mapping[str, Any]
     return record._asdict()
 
 
-class CopyCommand(StrEnum):
-    """What a copy message asks for; wire value of the real system unknown (domain 7 row 12)."""
-
-    REGISTER = "REGISTER"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
-
-
-_COPYCOMMAND = {member.value: member for member in CopyCommand}
-
-
 class Item(NamedTuple):
     """One item of a kind of information.
 
@@ -596,6 +643,84 @@ def _read_item(plain: Mapping[str, Any]) -> Item:
 
 def _write_item(record: Item) -> Mapping[str, Any]:
     return record._asdict()
+
+
+class CopyGiven(NamedTuple):
+    """業務システム → 統合番号連携システム: an original has changed; its sub-copy is to be sent (assessment, system 3 functions 4 and 7).
+
+    Fields:
+        institution_code: 16 digits.
+        system_code: The business system that speaks, 1 to 20 capitals, digits or _.
+        record_identification_number: What the system calls this change, 1 to 40 characters.
+        business_person_number: 業務固有番号 of that system, 15 digits: the hub turns it into the integrated number.
+        deleted: Whether the original is gone, and its sub-copy is to go.
+        spi_name_code: TM + 14 digits.
+        record_key: Key inside the data set, up to 40 characters.
+        layout_version: Layout.
+        valid_from: YYYYMMDD.
+        publication_from: YYYYMMDD.
+        items: Items of the layout; empty when it is gone.
+        transmission_id: The system's own transmission that it belongs to, or empty for a single change.
+        valid_to: YYYYMMDD or empty.
+        publication_to: YYYYMMDD or empty.
+        auto_response_disabled: 自動応答不可フラグ.
+        non_disclosure_code: 1 or 2.
+    """
+
+    institution_code: str
+    system_code: str
+    record_identification_number: str
+    business_person_number: str
+    deleted: bool
+    spi_name_code: str
+    record_key: str
+    layout_version: str
+    valid_from: str
+    publication_from: str
+    items: tuple[Item, ...]
+    transmission_id: str = ""
+    valid_to: str = ""
+    publication_to: str = ""
+    auto_response_disabled: bool = False
+    non_disclosure_code: str = "1"
+
+
+def _read_copy_given(plain: Mapping[str, Any]) -> CopyGiven:
+    return CopyGiven(
+        plain["institution_code"],
+        plain["system_code"],
+        plain["record_identification_number"],
+        plain["business_person_number"],
+        plain["deleted"],
+        plain["spi_name_code"],
+        plain["record_key"],
+        plain["layout_version"],
+        plain["valid_from"],
+        plain["publication_from"],
+        tuple([_read_item(one) for one in plain["items"]]),
+        plain["transmission_id"],
+        plain["valid_to"],
+        plain["publication_to"],
+        plain["auto_response_disabled"],
+        plain["non_disclosure_code"],
+    )
+
+
+def _write_copy_given(record: CopyGiven) -> Mapping[str, Any]:
+    plain: dict[str, Any] = record._asdict()
+    plain["items"] = [_write_item(one) for one in record.items]
+    return plain
+
+
+class CopyCommand(StrEnum):
+    """What a copy message asks for; wire value of the real system unknown (domain 7 row 12)."""
+
+    REGISTER = "REGISTER"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+_COPYCOMMAND = {member.value: member for member in CopyCommand}
 
 
 class CopySubmitted(NamedTuple):
@@ -3250,6 +3375,7 @@ Message = (
     | AcquisitionNumberAssigned
     | AcquisitionNumberIssued
     | AcquisitionNumberRequested
+    | BusinessNumberLinked
     | CancelOrdered
     | CheckpointDue
     | CheckpointPublished
@@ -3259,9 +3385,11 @@ Message = (
     | CodeRequestDeadlinePassed
     | CodeRevocationRequested
     | CodeStateChanged
+    | CopiesAnnounced
     | CopyBatchOpened
     | CopyBatchReported
     | CopyErasureOrdered
+    | CopyGiven
     | CopySubmitted
     | DataErased
     | ExchangeErasureOrdered
@@ -3331,6 +3459,7 @@ MESSAGES: tuple[type[Any], ...] = (
     AcquisitionNumberAssigned,
     AcquisitionNumberIssued,
     AcquisitionNumberRequested,
+    BusinessNumberLinked,
     CancelOrdered,
     CheckpointDue,
     CheckpointPublished,
@@ -3340,9 +3469,11 @@ MESSAGES: tuple[type[Any], ...] = (
     CodeRequestDeadlinePassed,
     CodeRevocationRequested,
     CodeStateChanged,
+    CopiesAnnounced,
     CopyBatchOpened,
     CopyBatchReported,
     CopyErasureOrdered,
+    CopyGiven,
     CopySubmitted,
     DataErased,
     ExchangeErasureOrdered,
@@ -3436,6 +3567,13 @@ CODERS: tuple[Any, ...] = (
         "code_management.acquisition_number_requested",
         "request_id",
     ),
+    (
+        BusinessNumberLinked,
+        _read_business_number_linked,
+        _write_business_number_linked,
+        "hub.{institution_code}.copies",
+        "business_person_number",
+    ),
     (CancelOrdered, _read_cancel_ordered, _write_cancel_ordered, "inquiry.cancel_ordered", "exchange_id"),
     (CheckpointDue, _read_checkpoint_due, _write_checkpoint_due, "timers.checkpoint_due", "institution_code"),
     (
@@ -3488,6 +3626,13 @@ CODERS: tuple[Any, ...] = (
         "integrated_number",
     ),
     (
+        CopiesAnnounced,
+        _read_copies_announced,
+        _write_copies_announced,
+        "hub.{institution_code}.copies",
+        "transmission_id",
+    ),
+    (
         CopyBatchOpened,
         _read_copy_batch_opened,
         _write_copy_batch_opened,
@@ -3508,6 +3653,7 @@ CODERS: tuple[Any, ...] = (
         "operations.copy_erasure_ordered",
         "integrated_number",
     ),
+    (CopyGiven, _read_copy_given, _write_copy_given, "hub.{institution_code}.copies", "business_person_number"),
     (
         CopySubmitted,
         _read_copy_submitted,

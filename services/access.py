@@ -2,7 +2,7 @@
 
 Six users run the parts, so that no single credential reaches everything: the intermediate server, the network, the
 resident register, the witnesses, the health support system, the vaccination record system. Each attached institution
-has one user, bound to its own prefix, and one for its tablets, which reaches nothing but the doses they read; staff
+has one user, bound to its own names, and one for its tablets, which reaches nothing but the doses they read; staff
 tools have one for decisions.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from broker.embedded.admin import Acl
+from broker.topics import SHARED
 from schemas.codec import TOPIC
 from schemas.records import (
+    CopyGiven,
     CopySubmitted,
     HealthItemEntered,
     HealthReported,
@@ -107,6 +109,7 @@ def institution_rights(user: str, owner: str) -> list[Acl]:
         *(Acl(user, "topic", "literal", name, ("write", "describe")) for name in said),
         *(Acl(user, "topic", "literal", name, ("read", "describe")) for name in heard),
         Acl(user, "topic", "literal", f"institution.{owner}.replies", ("read", "describe")),
+        Acl(user, "topic", "literal", topic_of(CopyGiven, owner), ("read", "describe")),
         Acl(user, "group", "prefixed", f"institution.{owner}.", ("read", "describe")),
     ]
 
@@ -121,8 +124,12 @@ def tablet_rights(user: str, owner: str) -> list[Acl]:
 
 
 def city_rights(owner: str) -> list[Acl]:
-    """What the two city systems say to an institution, and the sub-copies that health support sends as its own."""
-    said = ((HEALTH, HealthReported), (HEALTH, CopySubmitted), (VRS, VrsReplied), (VRS, VrsDoseTaken))
+    """What the two city systems say to an institution, and the sub-copies that health support gives to its hub.
+
+    Health support reaches the intermediate server for those alone that have no hub.
+    """
+    copies = CopySubmitted if owner == SHARED else CopyGiven
+    said = ((HEALTH, HealthReported), (HEALTH, copies), (VRS, VrsReplied), (VRS, VrsDoseTaken))
     return [Acl(user, "topic", "literal", topic_of(kind, owner), ("write", "describe")) for user, kind in said]
 
 
@@ -148,7 +155,7 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         *write(HEALTH, ("health_support.",)),
         *read(VRS, VRS_HEARS),
         *write(VRS, ("timers.vrs_",)),
-        *city_rights("shared"),
+        *city_rights(SHARED),
         *institution_rights(SIMULATED, "shared"),
         Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, "shared"), ("write", "describe")),
     ]

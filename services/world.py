@@ -44,6 +44,7 @@ from broker.tables import (
 from schemas.codec import pack_items
 from schemas.records import CodeState, CopyCommand, CopySubmitted, InquiryRequested, Item, RequestedKind
 from services.copies import copy_digest
+from services.health_support.service import SYSTEM as HEALTH_SUPPORT
 from services.network import NETWORK_CODE, internal_id_of, linkage_code
 from services.resident_register import number_hash, resident_token
 
@@ -414,6 +415,8 @@ class World:
             HubCode(code, f"world.{number}", number, CodeState.ISSUED.value, "", at, at),
         ]
         if code == resident.previous:
+            if not self.plan.vaccination_only:
+                rows.append(HubBusinessNumber(code, HEALTH_SUPPORT, self.business_number(resident), number, at))
             kinds = (VACCINATION,) if self.plan.vaccination_only else (VACCINATION, HOUSEHOLD, LOCAL_TAX)
             for kind in kinds:
                 copy = self.copy_of(resident, kind)

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any
 
+import hub_in_memory
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -250,6 +251,7 @@ class Ground(MemoryStore):
         self.put(self.world.witness_duties(2))
         for rows in self.world.rows():
             self.put(rows)
+        self.put(self.world.hub_rows())
         self.network_keys = NetworkKeys(self.keys.network_signing, self.keys.network_codes)
         self.network_public = self.keys.network_public
 
@@ -287,6 +289,8 @@ def service_named(name: str, keys: Keys, process: int, base: Ground, terms: Term
         return Vrs(keys.vrs).service()
     if name == "inquiry":
         return inquiry.service(SeededRandomness(process).bytes)
+    if name == hub_in_memory.NAME:
+        return hub_in_memory.SERVICE
     return {"code_management": code_management.SERVICE, "copies": copies.SERVICE}[name]
 
 
@@ -300,7 +304,7 @@ NAMES = (
     "provision_log",
     "witness",
 )
-EVERYBODY = (*NAMES, "health_support", "vrs")
+EVERYBODY = (*NAMES, "health_support", "vrs", hub_in_memory.NAME)
 LARGEST_TRANSMISSION = 20  # sub-copies in one transmission of this small country, instead of 200,000
 LIMITS = Limits(
     batch_messages=5, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
@@ -323,7 +327,7 @@ class Country:
     weather: Weather = field(default_factory=lambda: Weather(random.Random(0)))
     limits: Limits = LIMITS
     watched: bool = True
-    names: tuple[str, ...] = NAMES  # the services that run; the city's two only where they matter
+    names: tuple[str, ...] = NAMES  # the services that run; the city's own only where they matter
     terms: Terms = Terms()  # noqa: RUF009 - a frozen value
     log_type: type[CountryLog] = CountryLog
     store_type: type[CountryStore] = CountryStore

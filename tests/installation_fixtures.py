@@ -96,10 +96,12 @@ def until(wanted: Callable[[], Any], seconds: float, what: str, pause: float = 0
     return found
 
 
-def new_system(directory: Path, layout: str = "separate", plan: Plan = PLAN, **extra: str) -> System:
+def new_system(
+    directory: Path, layout: str = "separate", plan: Plan = PLAN, *, hub: bool = False, **extra: str
+) -> System:
     """An installation in this directory; `extra` are settings of its service processes."""
     installation = Installation(directory, Config(shards=2))
-    return System(installation, plan._replace(at=now_ms() - 86_400_000), layout=layout, extra=extra)
+    return System(installation, plan._replace(at=now_ms() - 86_400_000), layout=layout, extra=extra, hub=hub)
 
 
 # ── Kafka and PostgreSQL from the outside ────────────────────────────────────────────────────────────────────────

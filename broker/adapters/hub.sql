@@ -31,6 +31,15 @@ select state, count(*) as persons from hub_persons where institution_code = $1 g
 -- What waits to be said, in order.
 select * from hub_outgoing where institution_code = $1 and lane = any($2::text[]) order by sequence, outgoing_id limit $3
 
+-- name: given
+-- What business systems gave and nobody has looked at, in the order it was given in; it has no place among what is said.
+select * from hub_outgoing where institution_code = $1 and sequence = 0 and lane = 'GIVEN' order by outgoing_id limit $2
+
+-- name: let_go
+-- What was given and waited for one of these is looked at again.
+update hub_outgoing set lane = 'GIVEN', reference = ''
+where institution_code = $1 and sequence = 0 and lane = 'HELD' and reference = any($2::text[])
+
 -- name: waiting_counts
 -- How much waits and since when.
 select lane, count(*) as messages, min(queued_at) as since from hub_outgoing
@@ -91,6 +100,10 @@ select * from hub_copy_refusals where institution_code = $1 and batch_id = $2 or
 -- name: batches_of_file
 -- A copy file's numbered parts.
 select * from hub_copy_batches where institution_code = $1 and file_id = $2 order by part
+
+-- name: parts_of_file
+-- How many numbered parts of a file or transmission there are.
+select count(*) from hub_copy_batches where institution_code = $1 and file_id = $2
 
 -- name: send_again
 -- What was sent of a person counts as not sent: after a correction every copy goes out anew.

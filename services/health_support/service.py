@@ -1,7 +1,11 @@
 """地域健康支援システム function 1 (入力): targets, and what they received and had performed; the originals (正本).
 
 Hears HealthTargetEntered, HealthItemEntered, HealthTransmissionOpened and HealthTransmissionSplit from the city's
-desks, HealthQueueAdvanced from itself. Says HealthReported; to the intermediate server CopyBatchOpened, CopySubmitted.
+desks, HealthQueueAdvanced from itself. Says HealthReported; to the institution's integrated-number system (the hub)
+BusinessNumberLinked, CopyGiven, CopiesAnnounced. To the intermediate server it says nothing: the hub turns the business
+number into the integrated number, sees what has changed, and sends. An institution that is not attached has no hub of
+its own; all its programs are simulated, and for it the health system says what its hub would: CopyBatchOpened,
+CopySubmitted.
 
 Always holds: an original and the sub-copy it sends commit together (said at once, or a row of the queue), so none is
 lost and none doubled: the copy's record identification number derives from record and revision. What goes out goes out
@@ -36,8 +40,11 @@ from broker.tables import (
 )
 from schemas.codec import decode, encode, pack_items
 from schemas.records import (
+    BusinessNumberLinked,
+    CopiesAnnounced,
     CopyBatchOpened,
     CopyCommand,
+    CopyGiven,
     CopySubmitted,
     FieldError,
     HealthItemEntered,
@@ -52,6 +59,9 @@ from schemas.records import (
 from services.common import sender_checked
 
 NAME = "health_support"
+SYSTEM = "CHIIKI_KENKO"
+"""The health system's name as a business system at the hub; its business numbers are its own."""
+
 SENDING, STUCK, SPLIT = "SENDING", "STUCK", "SPLIT"
 ROWS_A_STEP = 500  # queued sub-copies in one message's decision
 BY_KIND = ("institution_code", "integrated_number", "spi_name_code")
@@ -70,7 +80,7 @@ async def load_target(messages: Sequence[HealthTargetEntered], facts: Facts) -> 
 
 def decide_target(message: HealthTargetEntered, facts: Facts, context: Context) -> Decision:
     """Register a person, or correct what is known of one."""
-    sender_checked(message.institution_code, facts, context)
+    institution = sender_checked(message.institution_code, facts, context)
     receipt = facts.get(HealthReceipt, message.institution_code, message.record_identification_number)
     errors = city_errors_in(message) + repeat_errors(receipt, context)
     known = facts.get(HealthTarget, message.institution_code, message.business_person_number)
@@ -90,8 +100,12 @@ def decide_target(message: HealthTargetEntered, facts: Facts, context: Context) 
         message.sex,
         message.district,
     )
-    said = accepted(message.institution_code, message.record_identification_number)
-    return Decision("target_registered", (said,), (target, receipt_of(message, context)))
+    said: tuple[Message, ...] = (accepted(message.institution_code, message.record_identification_number),)
+    if institution.attached:
+        # Before any sub-copy of this person: both lie on one topic, in their order.
+        link = BusinessNumberLinked(target.institution_code, SYSTEM, target.business_person_number, target[2])
+        said = (link, *said)
+    return Decision("target_registered", said, (target, receipt_of(message, context)))
 
 
 def receipt_of(message: HealthTargetEntered | HealthItemEntered, context: Context) -> HealthReceipt:
@@ -149,7 +163,7 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
 
     def decide_item(message: HealthItemEntered, facts: Facts, context: Context) -> Decision:
         """Keep a new version of the original and send its sub-copy, both or neither."""
-        sender_checked(message.institution_code, facts, context)
+        institution = sender_checked(message.institution_code, facts, context)
         name = message.record_identification_number
         receipt = facts.get(HealthReceipt, message.institution_code, name)
         errors = city_errors_in(message) + repeat_errors(receipt, context)
@@ -174,7 +188,8 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
             transmission = transmission._replace(taken=transmission.taken + 1)
             write.append(transmission)
         queue = facts.get(HealthQueue, message.institution_code)
-        sending = send_copy(copy_of(record, current, message), transmission, queue, context.now)
+        copy = given_of(record, message) if institution.attached else copy_of(record, current, message)
+        sending = send_copy(copy, transmission, queue, context.now)
         said = accepted(message.institution_code, name, queued=sending.queued)
         return Decision("entered", (*sending.say, said), (*write, *sending.write))
 
@@ -201,7 +216,7 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
         ]
 
     def send_copy(
-        copy: CopySubmitted, transmission: HealthTransmission | None, queue: HealthQueue | None, now: int
+        copy: CopyGiven | CopySubmitted, transmission: HealthTransmission | None, queue: HealthQueue | None, now: int
     ) -> Sending:
         """The one way out: said at once when nothing waits, otherwise put at the end of the queue."""
         name, row = (transmission.transmission_id, transmission.taken) if transmission else ("", 0)
@@ -215,14 +230,21 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
         waiting = HealthOutbox(copy.institution_code, last, name, row, now, encode(copy))
         return Sending((), (waiting, queue._replace(next_sequence=last + 1, since=queue.since or now)), True)
 
-    def placed(copy: CopySubmitted, transmission: HealthTransmission | None, row: int) -> tuple[Message, ...]:
-        """The copy at its place in its batch; the first row opens it. A split transmission is several."""
+    def placed(
+        copy: CopyGiven | CopySubmitted, transmission: HealthTransmission | None, row: int
+    ) -> tuple[Message, ...]:
+        """The copy at its place: for the hub under its transmission's name, otherwise as a row of a batch.
+
+        The first row opens a batch. A split transmission is several.
+        """
         if transmission is None:
             return (copy,)
         part, place = divmod(row - 1, largest_transmission)
         rows = min(largest_transmission, transmission.row_count - part * largest_transmission)
         parted = transmission.row_count > largest_transmission
         batch = f"{transmission.transmission_id}.{part + 1}" if parted else transmission.transmission_id
+        if isinstance(copy, CopyGiven):
+            return (copy._replace(transmission_id=batch),)
         opened = (CopyBatchOpened(copy.institution_code, batch, "CHANGE", rows),) if place == 0 else ()
         return (*opened, copy._replace(batch_id=batch, row_number=place + 1))
 
@@ -230,7 +252,7 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
 
     def decide_opened(message: HealthTransmissionOpened, facts: Facts, context: Context) -> Decision:
         """Announce it; one over the limit is refused by the intermediate server and from then on blocks the way out."""
-        sender_checked(message.institution_code, facts, context)
+        institution = sender_checked(message.institution_code, facts, context)
         errors = city_errors_in(message)
         known = facts.get(HealthTransmission, message.institution_code, message.transmission_id)
         if known is not None and known.row_count != message.row_count:
@@ -247,7 +269,10 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
         )
         if not too_large:
             return Decision("transmission_opened", (said,), (row,))
-        attempt = CopyBatchOpened(message.institution_code, message.transmission_id, "CHANGE", message.row_count)
+        name, rows = message.transmission_id, message.row_count
+        attempt: Message = CopyBatchOpened(message.institution_code, name, "CHANGE", rows)
+        if institution.attached:
+            attempt = CopiesAnnounced(message.institution_code, SYSTEM, name, rows)
         queue = facts.get(HealthQueue, message.institution_code) or HealthQueue(message.institution_code, 0, 0, "", 0)
         if queue.first_sequence == queue.next_sequence and not queue.stuck:
             queue = queue._replace(stuck=message.transmission_id, since=context.now)
@@ -278,7 +303,7 @@ def service(largest_transmission: int, kinds: Sequence[str]) -> Service:
                 stuck = transmission.transmission_id
                 break
             copy = decode(row.body)
-            assert isinstance(copy, CopySubmitted)
+            assert isinstance(copy, CopyGiven | CopySubmitted)
             said += placed(copy, transmission, row.transmission_row)
             gone.append(row)
         first = queue.first_sequence + len(gone)
@@ -362,6 +387,28 @@ def next_version(
         sha256(items).digest(),
         f"h.{derived_id(place, 'CopySubmitted', revision)}",
         message.operator_id,
+    )
+
+
+def given_of(record: HealthRecord, message: HealthItemEntered) -> CopyGiven:
+    """What the hub is given of a version: by business number, and without a command, which follows from what is sent.
+
+    Its number derives from the record and the revision, so that it is known again.
+    """
+    deleted = record.stage == CANCELLED
+    return CopyGiven(
+        institution_code=record.institution_code,
+        system_code=SYSTEM,
+        record_identification_number=record.record_identification_number,
+        business_person_number=record.business_person_number,
+        deleted=deleted,
+        spi_name_code=record.spi_name_code,
+        record_key=record.record_key,
+        layout_version=record.layout_version,
+        valid_from=record.valid_from,
+        publication_from=record.valid_from,
+        items=() if deleted else message.items,
+        auto_response_disabled=record.auto_response_disabled,
     )
 
 

@@ -141,7 +141,16 @@ async def note(
     hub: Hub, institution_code: str, client_id: str, operation: str, subject: str, status: int, rule: str
 ) -> None:
     """One call, and how it ended, lies in the log."""
-    row = HubOperation(
+    row = operation_row(hub, institution_code, client_id, operation, subject, status, rule)
+    async with hub.store.work() as db:
+        await db.write(HubOperation, [row])
+
+
+def operation_row(
+    hub: Hub, institution_code: str, client_id: str, operation: str, subject: str, status: int, rule: str
+) -> HubOperation:
+    """An operation as the log has it: no individual number in it."""
+    return HubOperation(
         institution_code,
         hub.randomness.bytes(16).hex(),
         hub.now(),
@@ -151,8 +160,6 @@ async def note(
         status,
         rule,
     )
-    async with hub.store.work() as db:
-        await db.write(HubOperation, [row])
 
 
 async def operations(hub: Hub, institution_code: str, before: int, limit: int) -> list[HubOperation]:

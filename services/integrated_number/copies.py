@@ -94,7 +94,7 @@ async def send(hub: Hub, caller: Caller, row: CopyRow, reason: str = "CHANGE") -
         people = await people_of(db, caller, [row.business_person_number])
         batch_id = f"HB{hub.token()}"
         known = await copies_of(db, [key for key in [record_of(caller, row, people)] if key])
-        judged = change_of(hub, caller, Line(0, "", row, ()), people, known, "")
+        judged = change_of(hub.now(), caller, Line(0, "", row, ()), people, known, "")
         if isinstance(judged, list):
             status = 404 if judged[0].field == "business_person_number" else 409 if not judged[0].field else 422
             raise Refused(status, "REQUEST_INVALID", judged)
@@ -159,7 +159,7 @@ async def copies_of(db: PostgresWork, records: Sequence[Record]) -> dict[Record,
 
 
 def change_of(
-    hub: Hub, caller: Caller, line: Line, people: dict[str, HubPerson], known: dict[Record, HubCopy], file_id: str
+    now: int, caller: Caller, line: Line, people: dict[str, HubPerson], known: dict[Record, HubCopy], file_id: str
 ) -> Change | list[FieldError] | None:
     """What is to be sent for a line, what is wrong with it, or None when nothing has changed."""
     row = line.row
@@ -182,7 +182,7 @@ def change_of(
         return None
     # What the server has once this row is taken in shows in the digest; `at_server` is what it had before.
     at_server = there and not row.delete
-    copy = HubCopy(*record, digest, at_server, "", 0, caller.system_code, file_id, line.number, hub.now())
+    copy = HubCopy(*record, digest, at_server, "", 0, caller.system_code, file_id, line.number, now)
     return Change(line.number, message, copy)
 
 
@@ -314,7 +314,7 @@ async def _sorted_out(
         judged: Change | list[FieldError] | None = list(line.errors)
         record = records.get(line.number)
         if line.row is not None:
-            judged = change_of(hub, caller, line, people, known, file_id)
+            judged = change_of(hub.now(), caller, line, people, known, file_id)
             if record in seen:
                 judged = [field_error("record_key", "DUPLICATE_IN_FILE")]
         if isinstance(judged, list):

@@ -1,4 +1,5 @@
-"""What the institution hears: its replies topic, applied to the hub's tables by the runtime that runs all services.
+"""What the institution hears: its replies topic, applied to the hub's tables by the runtime that runs all services, and
+what its business systems give (`given`).
 
 Owns what each reply means for the hub's rows. Promises exactly once, because rows and offset commit together, and that
 replies to the institution's other programs, and kinds of replies that come later, are passed over. Says nothing by
@@ -27,6 +28,7 @@ from schemas.records import (
     InquiryHeld,
     InquiryRejected,
 )
+from services.integrated_number import given
 from services.integrated_number.common import as_json
 from services.integrated_number.outgoing import identity_row
 
@@ -46,7 +48,7 @@ class OwnTopics(Topics):
 
     def names(self, kind: type[Any]) -> tuple[str, ...]:
         """The institution's own topic that a message type lies on; those of its other systems are theirs."""
-        own = f"institution.{self._code}."
+        own = (f"institution.{self._code}.", f"hub.{self._code}.")
         return tuple(name for name in super().names(kind) if name.startswith(own))
 
 
@@ -191,7 +193,7 @@ def decide_nothing(message: Any, facts: Facts, context: Context) -> Decision:
     return Decision("passed_over")
 
 
-HEARD = (
+REPLIES = (
     on(InquiryAccepted, load_inquiries, decide_accepted),
     on(InquiryHeld, load_inquiries, decide_held),
     on(InquiryAnswered, load_inquiries, decide_answered),
@@ -205,7 +207,7 @@ ENDED = frozenset({BatchState.ENDED.value, BatchState.ENDED_WITH_ERRORS.value, B
 
 def service(institution_code: str) -> Service:
     """The declaration; each institution's hub is a service of its own, so that its replies have one owner."""
-    heard = {handler.message for handler in HEARD}
+    heard = {handler.message for handler in REPLIES}
     replies = [kind for kind in MESSAGES if TOPIC[kind].endswith(".replies") and kind not in heard]
     rest = tuple(on(kind, load_nothing, decide_nothing) for kind in replies)
-    return Service(f"hub.{institution_code}", (*HEARD, *rest), batch_messages=1000, tells_senders=False)
+    return Service(f"hub.{institution_code}", (*REPLIES, *given.HEARD, *rest), batch_messages=1000, tells_senders=False)

@@ -9,7 +9,7 @@ number never waits here: `IdentityNotified` is made from the vault in the moment
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -41,6 +41,7 @@ START_SECONDS = 20.0
 IDLE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 IDENTITY = IdentityNotified.__name__
+GIVEN, HELD = "GIVEN", "HELD"  # lanes of what business systems gave (`given`): nothing of them is said as it stands
 
 # What has been said → the statement that notes it, and the name it is noted under.
 NOTED: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -73,6 +74,21 @@ async def queue(db: PostgresWork, institution_code: str, said: Sequence[Saying],
     await db.write(HubOutgoing, rows)
 
 
+def waits_for_number(system_code: str, business_number: str) -> str:
+    """The name of waiting until a business number is known."""
+    return f"number/{system_code}/{business_number}"
+
+
+def waits_for_link(integrated_number: str) -> str:
+    """The name of waiting until a person's link is in force."""
+    return f"link/{integrated_number}"
+
+
+async def let_go(db: PostgresWork, institution_code: str, reasons: Iterable[str]) -> None:
+    """What waited for these is looked at again, in the order it was given in."""
+    await db.query(QUERIES["let_go"], institution_code, list(reasons))
+
+
 def identity_row(institution_code: str, request_id: str, integrated: str, acquisition: str, now: int) -> HubOutgoing:
     """The notice to the resident register, without the number it will carry (domain 3(a), channel 1)."""
     reference = f"{integrated}/{acquisition}"
@@ -90,9 +106,12 @@ class Sender:
         access: KafkaAccess,
         state: Callable[[], ServerState],
         reached: Callable[[str], None],
+        take_in: Callable[[], Awaitable[int]],
     ) -> None:
-        """`state`: the server's, as last seen. `reached` is called where a crash may fall."""
+        """`state`: the server's, as last seen. `reached` is called where a crash may fall. `take_in` turns what
+        business systems gave into what is to be said, and says how much it took in."""
         self._reached = reached
+        self._take_in = take_in
         self._hub = hub
         self._attached = attached
         self._access = access
@@ -107,13 +126,14 @@ class Sender:
         try:
             while True:
                 try:
+                    taken = await self._take_in()
                     said = await self.step()
                 except WorldFault as fault:
                     EVENT.warning("world_away", reason=str(fault), instance=self._attached.institution_code)
                     await self._let_go()
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
-                if said < AT_ONCE:
+                if said < AT_ONCE and not taken:
                     self.wake.clear()
                     try:
                         await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS)

@@ -19,7 +19,7 @@ from broker.rules.sending import Lane
 from broker.tables import HubBusinessNumber, HubCode, HubPerson
 from schemas.records import CodeAcquisitionRequested, CodeRevocationRequested, LinkageSuspensionRequested
 from services.integrated_number.common import QUERIES, Caller, Hub, Refused, hold, one_of
-from services.integrated_number.outgoing import Saying, queue
+from services.integrated_number.outgoing import Saying, let_go, queue, waits_for_link, waits_for_number
 
 BY_NUMBER = ("institution_code", "number_hash")
 FOUND_WRONG = "登録時に4情報の不一致を検出 / attributes disagreed at a registration"
@@ -110,6 +110,7 @@ async def _told_again(hub: Hub, db: PostgresWork, caller: Caller, person: HubPer
     known = known_as(given.business_person_number, person)
     person = _with(person, merged(known.attributes, given.attributes), hub.now())
     await db.write(HubPerson, [person])
+    await let_go(db, caller.institution_code, [waits_for_link(person.integrated_number)])
     return await _registered(db, given.business_person_number, person, created=False)
 
 
@@ -136,6 +137,7 @@ async def _registered(db: PostgresWork, business_number: str, person: HubPerson,
 async def _link(hub: Hub, db: PostgresWork, caller: Caller, business_number: str, person: HubPerson) -> None:
     where = (caller.institution_code, caller.system_code, business_number)
     await db.write(HubBusinessNumber, [HubBusinessNumber(*where, person.integrated_number, hub.now())])
+    await let_go(db, caller.institution_code, [waits_for_number(caller.system_code, business_number)])
 
 
 def _numbered(hub: Hub, caller: Caller, person: HubPerson, number: str, state: Link) -> HubPerson:
@@ -238,6 +240,7 @@ async def resume(hub: Hub, caller: Caller, business_number: str) -> Known:
 
     async def act(db: PostgresWork, person: HubPerson) -> HubPerson:
         await _say(hub, db, _suspension(hub, person, False, "再開 / resumed"))
+        await let_go(db, person.institution_code, [waits_for_link(person.integrated_number)])
         return person._replace(state=Link.LINKED.value, reason="", changed_at=hub.now())
 
     return await _moved(hub, caller, business_number, LinkEvent.RESUMED, act)
@@ -269,6 +272,7 @@ async def register_again(hub: Hub, caller: Caller, business_number: str) -> Know
         await _say(hub, db, _suspension(hub, person, False, "再登録 / registered anew"))
         await acquisition_asked(hub, db, person)
         await db.query(QUERIES["send_again"], person.institution_code, person.integrated_number, hub.now())
+        await let_go(db, person.institution_code, [waits_for_link(person.integrated_number)])
         return person._replace(state=Link.LINKED.value, reason="", changed_at=hub.now())
 
     return await _moved(hub, caller, business_number, LinkEvent.RE_REGISTERED, act)

@@ -33,7 +33,7 @@ from broker.rules.vault import NumberVault
 from broker.runtime import Worker
 from services import registry
 from services.client import Credentials
-from services.integrated_number import hearing
+from services.integrated_number import given, hearing
 from services.integrated_number.api import new_app
 from services.integrated_number.common import QUERIES, Attached, Hub, Limits
 from services.integrated_number.outgoing import Sender
@@ -113,7 +113,8 @@ def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached
     for one in known:
         code = one.institution_code
         state = partial(watcher.state, code)
-        running.senders[code] = Sender(hub, hub.attached(code), one.access, state, reached)
+        sender = Sender(hub, hub.attached(code), one.access, state, reached, partial(given.take_in, hub, code))
+        running.senders[code] = sender
         running.workers.append(
             Worker(
                 hearing.service(code),
@@ -125,10 +126,17 @@ def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached
                 clock=hub.clock,
                 protect=protector(one),
                 limits=limits_of(config),
-                reached=reached,
+                reached=partial(heard_something, reached, sender.wake),
             )
         )
     return running
+
+
+def heard_something(reached: Callable[[str], None], wake: asyncio.Event, point: str) -> None:
+    """After what was heard is committed, the institution's voice looks at it at once."""
+    if point == "after_commit":
+        wake.set()
+    reached(point)
 
 
 async def clean(hub: Hub) -> None:

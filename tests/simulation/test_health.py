@@ -23,9 +23,13 @@ from broker.tables import (
     LogRecord,
     Provision,
 )
+from schemas.codec import pack_items
 from schemas.records import (
+    BusinessNumberLinked,
+    CopiesAnnounced,
     CopyBatchReported,
     CopyCommand,
+    CopyGiven,
     CopySubmitted,
     HealthItemEntered,
     HealthReported,
@@ -37,6 +41,7 @@ from schemas.records import (
 )
 from services.audit import drift as audit
 from services.audit.drift import InstitutionDrift, Side
+from services.health_support.service import SYSTEM
 from services.world import HEALTH_CHECK, HEALTH_KINDS, ITEMS, VACCINATION
 
 RESIDENT = WORLD.resident(ATTACHED_HOME)
@@ -156,7 +161,8 @@ def replies(story: Story) -> dict[str, HealthReported]:
 
 
 def test_a_change_of_an_original_reaches_its_copy_and_the_next_answer() -> None:
-    """Entered at the desk, copied by the intermediate server, and what the next municipality reads is the new value."""
+    """Entered at the desk, given to the hub by business number, copied by the intermediate server, and what the next
+    municipality reads is the new value."""
 
     async def scene(story: Story) -> None:
         await story.ask(entry("E1"))
@@ -171,7 +177,13 @@ def test_a_change_of_an_original_reaches_its_copy_and_the_next_answer() -> None:
     provided = story.opened(story.kind_answered(), RESIDENT.home)
 
     assert (record.revision, record.items, copy.items) == (2, copy.items, record.items)
-    assert copy.record_identification_number == record.record_identification_number
+    (given,) = story.said(CopyGiven)
+    assert (given.business_person_number, given.record_identification_number) == (
+        WORLD.business_number(RESIDENT),
+        record.record_identification_number,
+    )
+    assert PERSON not in str(given)
+    assert copy.record_identification_number.startswith("HB")
     assert [one.value for one in provided.records[0].items] == [one.value for one in items()]
     assert replies(story)["E1"].accepted
 
@@ -242,6 +254,34 @@ def test_a_business_number_never_changes_its_person() -> None:
     assert [e.error_id for e in replies(story)["T2"].errors] == ["SIM-E982"]
 
 
+def test_whoever_is_entered_is_known_to_the_hub_before_their_first_copy() -> None:
+    """A new business number is told with the number it stands for; the copy that follows needs the business number."""
+    number = "7" * 15
+    target = HealthTargetEntered(CITY, "T1", number, PERSON, b"", "刈谷ひなた", "19700101", "2", "亀城", OPERATOR)
+    first = entry("E1", business_person_number=number, record_key="9", items=items(lot="NEW"))
+    story = told(lambda story: story.ask(target, target, first))
+    links = [(one.system_code, one.business_person_number, one.integrated_number) for one in said_of(story, number)]
+
+    assert links == [(SYSTEM, number, PERSON)]
+    assert [one.business_person_number for one in story.said(CopyGiven)] == [number]
+    assert [row.record_key for row in current(story, CopyRecord)] == ["1", "9"]
+
+
+def said_of(story: Story, number: str) -> list[BusinessNumberLinked]:
+    """What the hub was told of a business number."""
+    return [one for one in story.said(BusinessNumberLinked) if one.business_person_number == number]
+
+
+def test_an_institution_without_a_hub_has_its_programs_simulated() -> None:
+    """What is not attached has no hub: the health system says what its hub would, and the copy follows as well."""
+    far = next(n for n in range(WORLD.plan.residents) if WORLD.resident(n).previous not in WORLD.attached)
+    story = told(lambda story: story.ask(entry("E1", far)))
+    ((copy,),) = (current(story, CopyRecord, WORLD.resident(far).previous_number),)
+
+    assert story.said(CopyGiven) == []
+    assert (copy.items, replies(story)["E1"].accepted) == (pack_items(items()), True)
+
+
 # ── the way out ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -259,8 +299,8 @@ def rows_of_transmission(name: str, count: int, **changes: Any) -> list[HealthIt
     ]
 
 
-def test_a_transmission_within_the_limit_goes_out_as_one_batch() -> None:
-    """The intermediate server counts it to its end, and drift finds nothing."""
+def test_a_transmission_within_the_limit_goes_out_under_its_name() -> None:
+    """The hub is given each row once and in order, the intermediate server takes in all, drift finds nothing."""
     rows = rows_of_transmission("B1", LARGEST_TRANSMISSION)
 
     async def scene(story: Story) -> None:
@@ -268,9 +308,11 @@ def test_a_transmission_within_the_limit_goes_out_as_one_batch() -> None:
         assert (await drifted(story)).ok
 
     story = told(scene)
-    last = [one for one in story.said(CopyBatchReported) if one.batch_id == "B1"][-1]
+    given = [(one.transmission_id, one.record_key) for one in story.said(CopyGiven)]
+    ended = [one for one in story.said(CopyBatchReported) if one.state.value == "ENDED"]
 
-    assert (last.state.value, last.accepted, last.rejected) == ("ENDED", len(rows), 0)
+    assert given == [("B1", one.record_key) for one in rows]
+    assert (sum(one.accepted for one in ended), sum(one.rejected for one in ended)) == (len(rows), 0)
 
 
 def test_the_stuck_batch_of_aizuwakamatsu() -> None:
@@ -329,7 +371,11 @@ def test_the_stuck_batch_of_aizuwakamatsu() -> None:
     refusals = [one for one in story.said(CopyBatchReported) if one.state.value == "ABORTED"]
     parts = {one.batch_id: one.state.value for one in story.said(CopyBatchReported)}
     assert refusals == []  # 38 is far below the intermediate server's own 200,000; the sender knows a smaller one
-    assert {name: state for name, state in parts.items() if name != "B1"} == {"B1.1": "ENDED", "B1.2": "ENDED"}
+    assert [(one.transmission_id, one.row_count) for one in story.said(CopiesAnnounced)] == [("B1", announced)]
+    assert {state for name, state in parts.items() if name != "B1"} == {"ENDED"}
+    given = [one.transmission_id for one in story.said(CopyGiven)]
+    full, rest = ["B1.1"] * LARGEST_TRANSMISSION, ["B1.2"] * (announced - LARGEST_TRANSMISSION)
+    assert given == [*full, *rest, *("" for _ in behind)]
     commands = [one.record_key for one in story.said(CopySubmitted)]
     assert commands == [*(f"K{n}" for n in range(announced)), *("1" for _ in behind)]
 

@@ -122,7 +122,7 @@ class City:
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """One installation for the file."""
     directory = tmp_path_factory.mktemp("city")
-    with new_system(directory, "packed", PLAN) as system:
+    with new_system(directory, "packed", PLAN, hub=True) as system:
         yield City(system, tmp_path_factory.mktemp("files"))
 
 
