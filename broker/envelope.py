@@ -17,7 +17,7 @@ from broker.errors import OwnFault
 from broker.ports import Cause, Delivered, Outgoing
 from broker.rules.identity import derived_id
 from broker.rules.permits import opened
-from broker.topics import Destination, sender_of
+from broker.topics import Destination, is_of_services, sender_of
 from schemas.codec import decode, encode, frame
 from schemas.records import (
     BundledMessage,
@@ -212,7 +212,7 @@ def origin_of(record: Delivered) -> Origin:
     An institution's own topics are outside: a cause claimed there is not believed, and a trace only when it is one.
     """
     headers = record.headers
-    cause = headers[CAUSE_PLACE] if len(headers) > CAUSE_PLACE and not sender_of(record.topic) else ("", b"")
+    cause = headers[CAUSE_PLACE] if len(headers) > CAUSE_PLACE and is_of_services(record.topic) else ("", b"")
     parts = cause[1].split(b" ") if cause[0] == "cause" else ()
     if len(parts) != 3:
         trace = next((value for name, value in headers if name == "traceparent"), b"")

@@ -20,6 +20,8 @@ RETENTION_MS = 30 * DAY_MS
 MAXIMUM_RECORD_BYTES = 1_048_576
 INSTITUTION_PREFIX = re.compile(r"^(institution|hub|juki|health|vrs|tablet)\.([0-9]{16}|shared)\.[a-z_]+$")
 
+TO_HUB = "hub."
+
 LANES = 8  # logs of provision records by institution; each lane lies in one partition
 
 # The last two digits of a transaction serial number count the kinds of one inquiry.
@@ -53,6 +55,13 @@ def sender_of(topic: str) -> str:
     """The institution a topic belongs to, `shared` for the common one, an empty string for internal topics."""
     match = INSTITUTION_PREFIX.match(topic)
     return match.group(2) if match else ""
+
+
+@lru_cache(maxsize=8192)
+def is_of_services(topic: str) -> bool:
+    """Whether services alone speak here, so that a cause can be believed: internal topics, and what a business system
+    gives an institution's hub (Kafka lets nobody else write there)."""
+    return sender_of(topic) == "" or topic.startswith(TO_HUB)
 
 
 def lane_of(institution_code: str) -> str:

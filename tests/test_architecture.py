@@ -11,6 +11,7 @@ import pytest
 from schemas.codec import TOPIC
 from schemas.records import MESSAGES
 from services.assembly import NAMES, assemble
+from services.integrated_number import given
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "broker", "services")
@@ -126,8 +127,9 @@ def services() -> dict[str, object]:
 
 
 def test_every_internal_message_is_heard() -> None:
-    """A message that nobody handles is forgotten work."""
+    """A message that nobody handles is forgotten work; an institution's hub is one that hears."""
     heard = {kind for service in services().values() for kind in service.hears}  # type: ignore[attr-defined]
+    heard |= {handler.message for handler in given.HEARD}
     internal = {kind for kind in MESSAGES if TOPIC[kind] and not TOPIC[kind].endswith(".replies")}
 
     assert internal - heard == set()

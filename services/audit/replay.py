@@ -30,7 +30,7 @@ from broker.rules.sealing import SealingError, UnwrappedKeys, open_sealed
 from broker.runtime import Worker
 from broker.service import Service
 from broker.tables import TABLE_OF, TABLES, Checkpoint, LogHead, LogRecord, SetAside
-from broker.topics import MAXIMUM_RECORD_BYTES, Topics, sender_of
+from broker.topics import MAXIMUM_RECORD_BYTES, Topics, is_of_services, sender_of
 from schemas.codec import Undecodable, decode
 from schemas.codec import name_of as type_named
 from schemas.records import Message, ProvisionAnswered, RecordEntry, RecordErasureOrdered, RecordsSubmitted
@@ -215,7 +215,7 @@ class Tape:
     @property
     def of_services(self) -> bool:
         """Whether services speak here, so that a cause can be believed."""
-        return sender_of(self.source[0]) == "" or self.source[0].endswith(".replies")
+        return is_of_services(self.source[0]) or self.source[0].endswith(".replies")
 
     def take(self, records: Sequence[Delivered], said: dict[str, dict[int, dict[str, Delivered]]]) -> None:
         """The next records of the partition; those of services are added to `said`, but for what was said before."""

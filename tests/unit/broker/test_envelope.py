@@ -74,6 +74,14 @@ def test_a_cause_on_an_institutions_topic_is_not_believed() -> None:
     assert origin_of(delivered(message)) == Origin(f"{TO_INSTITUTION.topic}/0/5", "", None, b"")
 
 
+def test_what_a_business_system_gives_the_hub_is_told_apart_by_its_cause() -> None:
+    """Services alone may write there, so that what is published again after a crash is dropped by its reader."""
+    said = Said(Destination(f"hub.{OWNER}.copies", 0, b"7"), "CopyGiven", f"{7:032x}", b"", b"x")
+    (message,) = outgoing([said], "health_support/0", 4, AT_MS)
+
+    assert origin_of(delivered(message)) == Origin(f"{7:032x}", "health_support/0", Cause(4, 0), b"")
+
+
 def test_an_institution_reads_whole_cloud_events() -> None:
     """All required attributes of CloudEvents 1.0 in binary mode, and those one can use."""
     [message] = outgoing([said(TO_INSTITUTION, 1)], "inquiry/0", 7, AT_MS)
