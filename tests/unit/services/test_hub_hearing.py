@@ -167,17 +167,23 @@ def test_a_part_ends_once(state: BatchState) -> None:
 
 
 def test_every_reply_is_heard() -> None:
-    """A reply the hub does not need, one that is added later too, is passed over and never set aside."""
+    """A reply the hub does not need, one that is added later too, is passed over and never set aside; and so is all
+    that business systems give."""
     replies = {kind for kind in MESSAGES if TOPIC[kind].endswith(".replies")}
+    given = {kind for kind in MESSAGES if TOPIC[kind].startswith("hub.")}
 
-    assert set(SERVICE.hears) == replies
+    assert set(SERVICE.hears) == replies | given
+    assert given
     assert not SERVICE.tells_senders
 
 
-def test_a_hub_reads_its_own_topic_alone() -> None:
-    """Whatever other institutions are attached, the sources are the one replies topic."""
+def test_a_hub_reads_its_own_topics_alone() -> None:
+    """Whatever other institutions are attached, the sources are its replies and what its business systems give."""
     topics = hearing.OwnTopics(KARIYA)
 
-    assert topics.sources(SERVICE.hears, 0) == ((f"institution.{KARIYA}.replies", 0),)
+    assert set(topics.sources(SERVICE.hears, 0)) == {
+        (f"institution.{KARIYA}.replies", 0),
+        (f"hub.{KARIYA}.copies", 0),
+    }
     assert TOYOTA not in str(topics.sources(SERVICE.hears, 0))
     assert len(Topics(1, frozenset({KARIYA})).sources(SERVICE.hears, 0)) > 1
