@@ -5,6 +5,7 @@ with the intermediate server as the institution's own program, with the institut
 
     persons   numbers and links (functions 1, 6)      codes      code acquisition (2)
     inquiries, inquiry_files   asking (3)             copies     sub-copies (4)
+    given     what business systems give over Kafka (4, 7)
     state     the server's operating state (5)        outgoing, hearing   both ways over Kafka, exactly once (7)
     api       REST                                    folder     files through a folder (7)
     clients   business systems and their rights (9)   serving    the process
