@@ -10,14 +10,18 @@ Leaves what a change is, and the sending, to `copies` and `outgoing`.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import structlog
+
 from broker.adapters.postgres import PostgresWork
 from broker.decision import Decision
-from broker.errors import PeerFault
+from broker.errors import PeerFault, WorldFault
 from broker.facts import Facts
 from broker.rules.copy_file import BUSINESS_NUMBER, CopyRow
 from broker.rules.persons import Link, may_be_linked
@@ -33,6 +37,7 @@ from services.integrated_number.inquiry_files import people_of
 from services.integrated_number.outgoing import (
     GIVEN,
     HELD,
+    RETRY_SECONDS,
     Saying,
     let_go,
     queue,
@@ -40,7 +45,9 @@ from services.integrated_number.outgoing import (
     waits_for_number,
 )
 
+EVENT = structlog.get_logger("chukan.hub")
 AT_ONCE = 2_000
+LOOK_SECONDS = 5.0  # without being told that something was heard
 DIGITS = 20  # of an offset in a name, so that names sort as offsets do
 FORMS = {
     "system_code": SYSTEM_CODE,
@@ -96,6 +103,27 @@ class Outcome(NamedTuple):
 
     done: list[HubOutgoing]
     held: list[HubOutgoing]
+
+
+async def run(
+    hub: Hub, institution_code: str, may_begin: asyncio.Event, heard: asyncio.Event, wake: asyncio.Event
+) -> None:
+    """Take in what is given, until cancelled; begins when this process owns the institution's replies.
+
+    heard: something was heard, perhaps. wake: is set when something is there to be said.
+    """
+    await may_begin.wait()
+    while True:
+        heard.clear()
+        try:
+            while await take_in(hub, institution_code):
+                wake.set()
+        except WorldFault as fault:
+            EVENT.warning("world_away", reason=str(fault), instance=institution_code)
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(heard.wait(), LOOK_SECONDS)
 
 
 async def take_in(hub: Hub, institution_code: str) -> int:

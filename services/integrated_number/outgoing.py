@@ -9,7 +9,7 @@ number never waits here: `IdentityNotified` is made from the vault in the moment
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -106,12 +106,9 @@ class Sender:
         access: KafkaAccess,
         state: Callable[[], ServerState],
         reached: Callable[[str], None],
-        take_in: Callable[[], Awaitable[int]],
     ) -> None:
-        """`state`: the server's, as last seen. `reached` is called where a crash may fall. `take_in` turns what
-        business systems gave into what is to be said, and says how much it took in."""
+        """`state`: the server's, as last seen. `reached` is called where a crash may fall."""
         self._reached = reached
-        self._take_in = take_in
         self._hub = hub
         self._attached = attached
         self._access = access
@@ -126,14 +123,13 @@ class Sender:
         try:
             while True:
                 try:
-                    taken = await self._take_in()
                     said = await self.step()
                 except WorldFault as fault:
                     EVENT.warning("world_away", reason=str(fault), instance=self._attached.institution_code)
                     await self._let_go()
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
-                if said < AT_ONCE and not taken:
+                if said < AT_ONCE:
                     self.wake.clear()
                     try:
                         await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS)

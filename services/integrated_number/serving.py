@@ -99,10 +99,12 @@ class Running:
     watcher: Watcher
     senders: dict[str, Sender] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
+    heard: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def wake(self, institution_code: str) -> None:
-        """Something waits to be said for this institution."""
+        """Something waits to be said for this institution, or may be taken in now."""
         self.senders[institution_code].wake.set()
+        self.heard[institution_code].set()
 
 
 def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached: Callable[[str], None]) -> Running:
@@ -113,8 +115,8 @@ def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached
     for one in known:
         code = one.institution_code
         state = partial(watcher.state, code)
-        sender = Sender(hub, hub.attached(code), one.access, state, reached, partial(given.take_in, hub, code))
-        running.senders[code] = sender
+        running.senders[code] = Sender(hub, hub.attached(code), one.access, state, reached)
+        heard = running.heard[code] = asyncio.Event()
         running.workers.append(
             Worker(
                 hearing.service(code),
@@ -126,16 +128,16 @@ def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached
                 clock=hub.clock,
                 protect=protector(one),
                 limits=limits_of(config),
-                reached=partial(heard_something, reached, sender.wake),
+                reached=partial(heard_something, reached, heard),
             )
         )
     return running
 
 
-def heard_something(reached: Callable[[str], None], wake: asyncio.Event, point: str) -> None:
-    """After what was heard is committed, the institution's voice looks at it at once."""
+def heard_something(reached: Callable[[str], None], heard: asyncio.Event, point: str) -> None:
+    """What was heard is committed: it is looked at, at once."""
     if point == "after_commit":
-        wake.set()
+        heard.set()
     reached(point)
 
 
@@ -181,6 +183,10 @@ async def serve(config: Config, directory: Path, ready: Callable[[str], None]) -
             *(
                 running.senders[one.institution_code].run(worker.serving)
                 for one, worker in zip(known, running.workers, strict=True)
+            ),
+            *(
+                given.run(hub, code, worker.serving, running.heard[code], running.senders[code].wake)
+                for code, worker in zip(running.senders, running.workers, strict=True)
             ),
         ]
         await side_by_side(parts, stop)

@@ -93,7 +93,7 @@ def mine(system: System, resident: Resident) -> dict[str, Any]:
 
 SAID = ("institution.{}.requests", "institution.{}.copies", "institution.{}.codes", "juki.{}.identities")
 SAID = (*SAID, "health.{}.entries", "vrs.{}.requests", "tablet.{}.doses")
-HEARD = ("institution.{}.replies", "health.{}.replies", "vrs.{}.replies", "tablet.{}.replies")
+HEARD = ("institution.{}.replies", "hub.{}.copies", "health.{}.replies", "vrs.{}.replies", "tablet.{}.replies")
 
 
 def writable(resident: Resident) -> set[str]:
