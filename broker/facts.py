@@ -84,12 +84,22 @@ class Facts:
 
     def __init__(self, transaction: Transaction, kept: Kept | None = None) -> None:
         self._transaction = transaction
+        self._names: set[str] = set()
         self._kept = kept or Kept()
         self._rows: dict[type[Any], dict[Key, Any]] = {}
         self._before: dict[type[Any], dict[Key, Any]] = {}  # rows as they were before their first change
         self._found: dict[tuple[type[Any], tuple[str, ...]], dict[Key, dict[Key, Any]]] = {}
         self._written: dict[type[Any], dict[Key, Any]] = {}
         self._removed: dict[type[Any], dict[Key, None]] = {}
+
+    async def alone(self, name: str) -> None:
+        """For rows that several shards write: until this batch commits, no other that asks for the name goes on.
+
+        To be asked for before the rows are loaded; one name a service, so that nobody waits for a circle.
+        """
+        if name not in self._names:
+            self._names.add(name)
+            await self._transaction.alone(name)
 
     async def load(self, kind: type[Row], keys: Iterable[Key]) -> None:
         """Read the rows with these keys; what the batch already wrote or read is not read again."""

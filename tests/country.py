@@ -207,9 +207,12 @@ class CountryStore(MemoryStore):
         """See `Store.transaction`."""
         await self._weather("begin")
         transaction = self.transaction_type(self, self._weather)
-        yield transaction
-        await self._weather("commit")
-        transaction.commit()
+        try:
+            yield transaction
+            await self._weather("commit")
+            transaction.commit()
+        finally:
+            transaction.let_go()
         self._committed(transaction)
         await self._weather("committed")
 

@@ -25,13 +25,18 @@ Sign = Callable[[str, int, bytes], str]
 """origin, size, root → signed note."""
 
 
+LOGS = "vrs/logs"  # the name that whoever appends asks for
+
+
 def origin_of(institution_code: str) -> str:
     """The origin line of a municipality's checkpoints in VRS."""
     return f"chukan.invalid/vrs-records/{institution_code}"
 
 
 async def load_logs(institution_codes: Iterable[str], facts: Facts) -> None:
-    """Where the logs stand."""
+    """Where the logs stand. A provision is written to two logs, whose municipalities may be of two shards: no other
+    batch appends meanwhile."""
+    await facts.alone(LOGS)
     await facts.load(VrsLogHead, [(code,) for code in institution_codes])
 
 
