@@ -398,6 +398,9 @@ class PortalNotice(NamedTuple):
     sent_at: int
 
 
+# ── witnesses ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 class CosignedLog(NamedTuple):
     """How far a log is cosigned by a quorum of its witnesses. Written by provision_log, looked at by provision."""
 
@@ -416,9 +419,6 @@ class Cosignature(NamedTuple):
     witness_code: str
     line: str
     cosigned_at: int
-
-
-# ── witnesses ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class WitnessDuty(NamedTuple):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.adapters.queries import load_queries
 from schemas.codec import TOPIC
 from schemas.records import MESSAGES
 from services.assembly import NAMES, assemble
+from services.audit.sheets import SHEETS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "broker", "services")
@@ -191,3 +193,12 @@ def test_no_dict_names_a_key_twice() -> None:
             names = keys_of(node) if isinstance(node, ast.Dict) else []
             twice = sorted({name for name in names if names.count(name) > 1})
             assert not twice, f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} names {twice} twice"
+
+
+def test_every_named_query_is_asked() -> None:
+    """A statement that nobody names any more is dead."""
+    words = {name for path in modules() for name in re.findall(r'"([a-z_]+)"', path.read_text(encoding="utf-8"))}
+    words |= {sheet.statement for sheet in SHEETS}
+
+    for name in ("queries.sql", "hub.sql"):
+        assert load_queries(name).keys() <= words, name
