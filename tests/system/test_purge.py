@@ -172,8 +172,8 @@ def test_what_nobody_has_read_stays(life: Life) -> None:
 
 
 def test_the_rest_still_proves_and_serves(life: Life) -> None:
-    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, unread replies
-    are read, a new inquiry is answered, and a replay says that the past is no longer there."""
+    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, a capsule has
+    its permit, unread replies are read, a new inquiry is answered, and a replay says that the past is gone."""
     capsule = life.directory.parent / "capsule.json"
     with new_system(life.directory, "packed", PLAN) as system:
         consumer = reader(system.parts, life.laggard)
@@ -183,6 +183,7 @@ def test_the_rest_still_proves_and_serves(life: Life) -> None:
         verified = json.loads(typed(life.directory, "audit", "verify", "--json", code=6))
         kept = typed(life.directory, "records", "list", "--exchange", life.kept_exchange, "--json")
         typed(life.directory, "audit", "capsule", life.kept_exchange, "-o", str(capsule))
+        proof = json.loads(typed(life.directory, "audit", "open", str(capsule), "--json"))
         again = asked(life.directory, system.world, 3, "AFTER")
         replayed = typed(life.directory, "audit", "replay", code=6)
 
@@ -191,5 +192,6 @@ def test_the_rest_still_proves_and_serves(life: Life) -> None:
     assert all("its beginning is gone" in one for one in verified["not_looked_at"]), verified["not_looked_at"]
     assert KEPT_OPERATOR in kept
     assert KEPT_OPERATOR in capsule.read_text(encoding="utf-8")
+    assert (proof["holds"], proof["permit"]) == (True, True)  # whole, although no topic has it any more
     assert again.outcome == "OK"
     assert "a purge" in replayed
