@@ -14,9 +14,10 @@ from broker.errors import Fenced
 from broker.journal import Changed, Journalled, Step
 from broker.keys import Keys
 from broker.ports import Advance, Cause, Position
-from broker.tables import TABLE_OF, InstitutionKey, ListCopy, ListDistribution, Suspension
+from broker.tables import TABLE_OF, InstitutionKey, ListCopy, ListDistribution, NetworkCode, Suspension
 from services.audit.replay_history import Unreplayable, step_of
 from services.history_end import let_go
+from services.portal import PORTAL_CODE
 from services.world import Plan, World
 
 A = "1" * 16
@@ -133,6 +134,17 @@ async def test_whatever_is_written_by_hand_is_noted(real: PostgresStore) -> None
     noted = {row["name"] for row in await real.query(TRIGGERS)}
 
     assert {TABLE_OF[kind].name for kind in by_hand} <= noted
+
+
+async def test_of_the_codes_only_the_portals_own_are_by_hand(real: PostgresStore) -> None:
+    """The portal makes its code of a person outside of all messages; an institution's comes out of one."""
+    mine = NetworkCode(PORTAL_CODE, "a", "person", 1, 0)
+    async with real.transaction() as transaction:
+        await transaction.write(NetworkCode, [mine, NetworkCode(A, "b", "person", 1, 0)])
+
+    steps = await steps_of(real)
+
+    assert [(step.before, step.after) for step in steps if isinstance(step, Changed)] == [(None, mine)]
 
 
 def test_a_past_from_before_the_journal_is_told() -> None:
