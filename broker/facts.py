@@ -32,7 +32,10 @@ KEY_OF: dict[type[Any], Callable[[Any], Key]] = {table.row: _getter(table.row, t
 LOOKUP_OF: dict[tuple[type[Any], tuple[str, ...]], Callable[[Any], Key]] = {
     (table.row, lookup): _getter(table.row, lookup) for table in TABLES for lookup in table.lookups
 }
-
+LOOKUPS_OF: dict[type[Any], tuple[tuple[tuple[type[Any], tuple[str, ...]], Callable[[Any], Key]], ...]] = {
+    table.row: tuple(((table.row, lookup), LOOKUP_OF[table.row, lookup]) for lookup in table.lookups)
+    for table in TABLES
+}
 
 MASKS_AT_MOST = 4  # statements that change rows of one table in one batch
 KEPT_ROWS = 20_000  # of one table
@@ -163,11 +166,10 @@ class Facts:
         rows = self._rows.setdefault(kind, {})
         before = rows.get(key)
         rows[key] = row
-        for lookup in TABLE_OF[kind].lookups:
-            index = self._found.get((kind, lookup))
+        for name, lookup_of in LOOKUPS_OF[kind]:
+            index = self._found.get(name)
             if not index:
                 continue
-            lookup_of = LOOKUP_OF[kind, lookup]
             if before is not None and (left := index.get(lookup_of(before))) is not None:
                 left.pop(key, None)
             if row is not None and (found := index.get(lookup_of(row))) is not None:

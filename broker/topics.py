@@ -7,9 +7,11 @@ one inquiry share a partition, so that one shard owns the inquiry's state. Leave
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, NamedTuple
-from zlib import crc32
 
 from schemas.codec import KEY, TOPIC
 from schemas.records import Message
@@ -42,10 +44,14 @@ class Destination(NamedTuple):
     key: bytes
 
 
+Way = Callable[[Message], Destination]
+
+
 @lru_cache(maxsize=65_536)
 def partition_of(text: str, partitions: int) -> int:
-    """The partition of a key: CRC-32 of its UTF-8 bytes, spread (its low bits alone follow a counter's digits)."""
-    return (crc32(text.encode()) * 2_654_435_761 >> 20 & 0xFFFF) % partitions
+    """The partition of a key, by BLAKE2b of its UTF-8 bytes: a checksum is linear, and put the institutions of a
+    neighbourhood, whose codes differ in a few digits, all on one shard."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % partitions
 
 
 @lru_cache(maxsize=8192)
@@ -71,6 +77,7 @@ class Topics:
         self.partitions = partitions
         self.attached = attached
         self._internal = {kind: "{" not in topic for kind, topic in TOPIC.items()}
+        self._way: dict[type[Any], Way] = {kind: self._way_of(kind) for kind, topic in TOPIC.items() if topic}
 
     def owner(self, institution_code: str) -> str:
         """The middle part of the institution's topic names: its code, or `shared`."""
@@ -78,20 +85,32 @@ class Topics:
 
     def destination(self, message: Message) -> Destination:
         """Topic, partition and key of a message."""
-        kind = type(message)
-        key: str = getattr(message, KEY[kind])
-        topic = TOPIC[kind]
-        if self._internal[kind] and KEY[kind] in ("lane", "institution_code"):
+        return self._way[type(message)](message)
+
+    def _way_of(self, kind: type[Any]) -> Way:
+        topic, key_of, partitions = TOPIC[kind], attrgetter(KEY[kind]), self.partitions
+        if "{" in topic:
+            return self._way_to_institution(kind)
+        if KEY[kind] == "exchange_id":
+            return lambda message: Destination(topic, self.of_exchange(key := key_of(message)), key.encode())
+        if KEY[kind] in ("lane", "institution_code"):
             # What concerns one log lies where its records do, whatever the number of partitions: one shard writes it.
-            lane = key if KEY[kind] == "lane" else lane_of(key)
-            return Destination(topic, int(lane) % self.partitions, key.encode())
-        if self._internal[kind]:
-            partition = self.of_exchange(key) if KEY[kind] == "exchange_id" else partition_of(key, self.partitions)
-            return Destination(topic, partition, key.encode())
-        institution = getattr(message, topic[topic.index("{") + 1 : topic.index("}")])
-        owner = self.owner(institution)
-        name = topic[: topic.index("{")] + owner + topic[topic.index("}") + 1 :]
-        return Destination(name, partition_of(institution, self.partitions) if owner == SHARED else 0, key.encode())
+            lane = str if KEY[kind] == "lane" else lane_of
+            return lambda message: Destination(topic, int(lane(key := key_of(message))) % partitions, key.encode())
+        return lambda message: Destination(topic, partition_of(key := key_of(message), partitions), key.encode())
+
+    def _way_to_institution(self, kind: type[Any]) -> Way:
+        head, _, rest = TOPIC[kind].partition("{")
+        place, _, tail = rest.partition("}")
+        institution_of, key_of = attrgetter(place), attrgetter(KEY[kind])
+
+        def way(message: Message) -> Destination:
+            institution = institution_of(message)
+            owner = self.owner(institution)
+            partition = partition_of(institution, self.partitions) if owner == SHARED else 0
+            return Destination(f"{head}{owner}{tail}", partition, key_of(message).encode())
+
+        return way
 
     def of_exchange(self, name: str) -> int:
         """The partition, and so the shard, of everything about an exchange."""

@@ -159,6 +159,7 @@ class Network:
         said = [decisions[n].say[0] for n in places]
         bodies = [message.permit for message in said if isinstance(message, PermitIssued)]
         proofs = sign_batch(bodies, permits.CONTEXT, self._keys.signing)
+        self._verifier.signed(zip(bodies, proofs, strict=True))
         closed = list(decisions)
         for n, message, proof in zip(places, said, proofs, strict=True):
             closed[n] = decisions[n]._replace(say=(message._replace(permit_proof=proof),))  # type: ignore[call-arg]

@@ -16,6 +16,7 @@ from schemas.records import (
     InquiryDeadlinePassed,
     RecordsSubmitted,
 )
+from services.world import institution_codes
 
 A, B = "9900123210600000", "9900123212200000"
 TOPICS = Topics(4, frozenset({A}))
@@ -74,6 +75,18 @@ def test_keys_spread_over_the_partitions() -> None:
     seen = Counter(partition_of(f"{A}-20260921{number:010d}", 4) for number in range(4000))
 
     assert min(seen.values()) > 700
+
+
+@pytest.mark.parametrize("partitions", [2, 4])
+def test_the_institutions_of_a_neighbourhood_spread(partitions: int) -> None:
+    """Codes that differ in few digits, as those of neighbours do, do not crowd one shard: neither the few of the
+    demonstration nor all of the country."""
+    codes = [code for _, code, _ in institution_codes(1_741)]
+    few = Counter(partition_of(code, partitions) for code in codes[:6])
+    all_of_them = Counter(partition_of(code, partitions) for code in codes)
+
+    assert max(few.values()) <= 4
+    assert min(all_of_them.values()) > 0.85 * len(codes) / partitions
 
 
 @pytest.mark.parametrize("partitions", range(1, 12))

@@ -54,6 +54,20 @@ def test_one_changed_byte_of_the_proof(place: int) -> None:
     assert VERIFIER.refusal(BODY, changed, EXCHANGE, NOW) == "PERMIT_FORGED"
 
 
+def test_what_was_signed_here_is_known_byte_for_byte() -> None:
+    """Whoever signed need not verify its own; a byte more or less is a forgery as ever, and so is time or party."""
+    own = Verifier(KEYS.network_public)
+    mine = PERMIT._replace(permit_id="mine")
+    body, proof = signed(mine, Keys(bytes(32)))  # no signature of this key: only what was told lets it pass
+    own.signed([(body, proof)])
+
+    assert own.refusal(body, proof, EXCHANGE, NOW) == ""
+    assert own.refusal(body, proof, EXCHANGE, PERMIT.expires_at) == "PERMIT_EXPIRED"
+    assert own.refusal(body, proof, EXCHANGE[:-1], NOW) == "PERMIT_OTHER_PARTY"
+    assert own.refusal(body, proof[:-1] + bytes([proof[-1] ^ 1]), EXCHANGE, NOW) == "PERMIT_FORGED"
+    assert VERIFIER.refusal(body, proof, EXCHANGE, NOW) == "PERMIT_FORGED"
+
+
 def test_other_signers_and_other_contexts() -> None:
     """Another key's signature, or ours over something else than a permit, is a forgery."""
     other = signed(PERMIT, Keys(bytes(32)))[1]
