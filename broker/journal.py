@@ -45,6 +45,13 @@ class Changed(NamedTuple):
 
 
 Step = Journalled | Changed
+HUB = "hub"
+
+
+def is_of_a_hub(service: str) -> bool:
+    """Whether a service belongs to an institution's own system, which is outside of what is replayed, like every
+    program of an institution."""
+    return service.partition(".")[0] == HUB
 
 
 def pack_offsets(positions: Mapping[Source, Position]) -> bytes:

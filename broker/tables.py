@@ -241,7 +241,10 @@ class KindLayout(NamedTuple):
 
 
 class Provision(NamedTuple):
-    """One permit presented to a provider: single use is this row. Holds live here too, from HELD to their end."""
+    """One permit presented to a provider: single use is this row. Holds live here too, from HELD to their end.
+
+    permit and its proof stay for good: they name no person, and show that the network had permitted what left.
+    """
 
     permit_id: str
     exchange_id: str
@@ -257,6 +260,8 @@ class Provision(NamedTuple):
     shown_digest: bytes
     operator_id: str
     hold_reason: str
+    permit: bytes = b""  # as presented, framed; empty when withdrawn before it came
+    permit_proof: bytes = b""
 
 
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -398,6 +403,9 @@ class PortalNotice(NamedTuple):
     sent_at: int
 
 
+# ── witnesses ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 class CosignedLog(NamedTuple):
     """How far a log is cosigned by a quorum of its witnesses. Written by provision_log, looked at by provision."""
 
@@ -416,9 +424,6 @@ class Cosignature(NamedTuple):
     witness_code: str
     line: str
     cosigned_at: int
-
-
-# ── witnesses ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class WitnessDuty(NamedTuple):

@@ -162,8 +162,6 @@ def rights(institutions: Sequence[str]) -> list[Acl]:
         for part in (REGISTER, HEALTH, VRS):
             found.append(Acl(part, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
         found.append(Acl(OPERATIONS, "topic", "literal", topic_of(OperatingStateNotified, code), ("write", "describe")))
-        # Whoever sets a message aside tells its sender why, the register too.
-        found.append(Acl(REGISTER, "topic", "literal", topic_of(InquiryRejected, code), ("write", "describe")))
     return found
 
 

@@ -248,14 +248,13 @@ class Installation:
     def environment(self, parts: Parts, user: str, instance: str) -> dict[str, str]:
         """The settings of a process that runs services as this user; secrets go by environment, never by argument.
 
-        Where this process found its modules, that one looks too: an installation runs one code.
+        Where this process found its modules, that one looks too, also in a source tree that is not installed: an
+        installation runs one code.
         """
         return {
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PATH": os.environ.get("PATH", ""),
             "HOME": os.environ.get("HOME", "/"),
-            # The code that starts a process is the code it runs, also from a source tree that is not installed.
-            **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
             "CHUKAN_DATA_DIR": str(self.directory),
             "CHUKAN_KAFKA_BOOTSTRAP": parts.bootstrap,
             "CHUKAN_KAFKA_USER": user,

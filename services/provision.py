@@ -392,6 +392,8 @@ def new_provision(permit: Permit, message: InquiryForwarded, now: int) -> Provis
         shown_digest=b"",
         operator_id="",
         hold_reason="",
+        permit=message.permit,
+        permit_proof=message.permit_proof,
     )
 
 
@@ -463,7 +465,7 @@ def decide_erasure(message: ProvisionErasureOrdered, facts: Facts, context: Cont
 
 
 def without_person(row: Provision) -> Provision:
-    """The row with nothing in it that leads to a person."""
+    """The row with nothing in it that leads to a person; the permit names none."""
     return row._replace(
         linkage_code="", integrated_number="", request=b"", shown_digest=b"", operator_id="", hold_reason=""
     )

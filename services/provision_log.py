@@ -237,6 +237,16 @@ def say_checkpoint_due(row: LogHead | CosignedLog, now: int) -> Message:
     return CheckpointDue(row.institution_code, row.size)
 
 
+def without_owner(head: LogHead, known: CosignedLog | None) -> Decision:
+    """A head that names no institution has nobody to sign for it: said once a growth, and not due any more.
+
+    The name itself is not told here, for it may be anything; `audit verify` names the row.
+    """
+    text = f"log_heads: an institution code of {len(head.institution_code)} characters, not 16 digits; it is not signed"
+    rows = (head._replace(checkpoint_due_at=0), *((known._replace(refresh_due_at=0),) if known else ()))
+    return Decision("log_of_nobody", (), rows, alarm=text)
+
+
 def published(note: str, head: LogHead, frontier: merkle.Frontier) -> CheckpointPublished:
     """The checkpoint as its witnesses are shown it, with the proof from the one before."""
     growth = growth_of(head.growth)
@@ -299,6 +309,8 @@ def service(sign: Sign, terms: Terms = Terms()) -> Service:  # noqa: B008 - a fr
         known = facts.get(CosignedLog, message.institution_code)
         if head is None or not (head.checkpoint_due_at or (known and 0 < known.refresh_due_at <= context.now)):
             return Decision("late")
+        if not is_institution_code(head.institution_code):
+            return without_owner(head, known)
         frontier = frontier_of(head.frontier)
         root = merkle.root_of(frontier)
         note = sign(head.institution_code, origin_of_log(head.institution_code), head.size, root)

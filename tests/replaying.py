@@ -15,6 +15,7 @@ from broker.ports import Delivered, Source
 from broker.service import Service
 from services.assembly import assemble
 from services.audit.replay import RecordedChance, Replayer, State
+from services.audit.replay_history import Gone
 
 PAGE = 50
 
@@ -26,7 +27,8 @@ class CountryHistory:
         self.journal: list[Step] = list(country.store.journal)
         self.logs: dict[Source, list[Delivered]] = {source: list(log) for source, log in country.broker.logs.items()}
         self.store: MemoryStore = country.store
-        self.lost: list[Source] = []
+        self.lost: dict[Source, int] = {}
+        self.gone = Gone()
 
     async def count(self) -> int:
         """See `History.count`."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.adapters.queries import load_queries
 from schemas.codec import TOPIC
 from schemas.records import MESSAGES
 from services.assembly import NAMES, assemble
+from services.audit.sheets import SHEETS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "broker", "services")
@@ -168,3 +170,35 @@ def test_the_fixed_folders_are_there() -> None:
 def test_no_tests_package() -> None:
     """An __init__.py below tests would shadow the packages it is named after."""
     assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def keys_of(node: ast.AST) -> list[str]:
+    """The texts that a dict display has for keys, those of what is unpacked into it included."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            unpacked = [name for key, value in zip(keys, values, strict=True) if key is None for name in keys_of(value)]
+            return [key.value for key in keys if isinstance(key, ast.Constant) and type(key.value) is str] + unpacked
+        case ast.IfExp(body=body, orelse=orelse):
+            return [*dict.fromkeys(keys_of(body) + keys_of(orelse))]
+        case ast.DictComp(key=ast.Name(id=name), generators=[ast.comprehension(target=ast.Name(id=one), iter=among)]):
+            elements = among.elts if name == one and isinstance(among, ast.Tuple | ast.List) else []
+            return [each.value for each in elements if isinstance(each, ast.Constant) and type(each.value) is str]
+    return []
+
+
+def test_no_dict_names_a_key_twice() -> None:
+    """What is written twice into one dict is a scar of a merge: the second silently wins."""
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = keys_of(node) if isinstance(node, ast.Dict) else []
+            twice = sorted({name for name in names if names.count(name) > 1})
+            assert not twice, f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} names {twice} twice"
+
+
+def test_every_named_query_is_asked() -> None:
+    """A statement that nobody names any more is dead."""
+    words = {name for path in modules() for name in re.findall(r'"([a-z_]+)"', path.read_text(encoding="utf-8"))}
+    words |= {sheet.statement for sheet in SHEETS}
+
+    for name in ("queries.sql", "hub.sql"):
+        assert load_queries(name).keys() <= words, name

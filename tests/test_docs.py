@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,67 @@ def test_every_verb_is_documented() -> None:
 
     assert len(verbs) > 8
     assert [verb for verb in verbs if f"chukan {verb}" not in pages] == []
+
+
+def pages() -> list[Path]:
+    """Every document."""
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    """A reader who follows a link arrives: at a file, and at a heading of it when one is named."""
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        name, _, heading = link.partition("#")
+        target = path.parent / name if name else path
+        if "://" in link:
+            continue
+        titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE) if target.is_file() else []
+        known = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+        broken += [] if target.exists() and (not heading or heading in known) else [link]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_no_document_has_scars_of_a_merge(path: Path) -> None:
+    """No row of a table and no paragraph twice, each heading apart, and no blank line inside of a list."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    blocks = [block for block in re.split(r"\n{2,}", text) if block.strip()]
+    rows = [line for block in blocks if block.startswith("|") for line in set(block.splitlines())]
+    counted = [line for block in blocks if block.startswith("|") for line in block.splitlines()]
+    lists = [block.startswith("- ") for block in blocks]
+
+    assert len(counted) == len(rows), [line for line in counted if counted.count(line) > 1]
+    assert [block for block in blocks if len(block) > 60 and blocks.count(block) > 1] == []
+    assert re.findall(r"(?<!\n)\n#+ .*", text) == []
+    if path.name == "CHANGELOG.md":
+        assert [block for block, other in pairwise(lists) if block and other] == []
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    """Keep a Changelog: the kinds of change in their order, each once a version, and no entry twice."""
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    versions = text_of("CHANGELOG.md").split("\n## ")[1:]
+
+    assert versions[0].startswith("[Unreleased]")
+    for version in versions:
+        found = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        entries = re.findall(r"^- (.+)$", version, re.MULTILINE)
+        assert found == [kind for kind in kinds if kind in found]
+        assert sorted(set(entries)) == sorted(entries)
+
+
+def test_the_map_names_every_folder() -> None:
+    """ARCHITECTURE.md's map shows each folder of the three packages, and each module of broker."""
+    drawn = text_of("ARCHITECTURE.md").partition("## The map")[2].partition("```\n")[2].partition("```")[0]
+    folders = {path.parent for name in ("schemas", "broker", "services") for path in (ROOT / name).rglob("*.*")}
+    names = {f"{folder.name}/" for folder in folders if folder.name != "__pycache__"}
+    modules = {path.stem for path in (ROOT / "broker").glob("*.py")} - {"__init__"}
+
+    assert [name for name in sorted(names) if name not in drawn] == []
+    assert [name for name in sorted(modules) if not re.search(rf"\b{name}\b", drawn)] == []
 
 
 def test_no_document_names_this_machine() -> None:

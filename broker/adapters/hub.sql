@@ -84,10 +84,6 @@ select * from hub_file_lines where institution_code = $1 and file_id = $2 order 
 select r.* from hub_copy_refusals r join hub_copy_batches b using (institution_code, batch_id)
 where r.institution_code = $1 and b.file_id = $2 order by r.line
 
--- name: refusals_of_batch
--- The same of one numbered part.
-select * from hub_copy_refusals where institution_code = $1 and batch_id = $2 order by row_number limit $3
-
 -- name: batches_of_file
 -- A copy file's numbered parts.
 select * from hub_copy_batches where institution_code = $1 and file_id = $2 order by part

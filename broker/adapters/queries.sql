@@ -59,6 +59,33 @@ order by place limit $2
 -- How many batches and outside changes there are.
 select (select count(*) from journal) + (select count(*) from outside_changes) as steps
 
+-- name: history_gone
+-- Up to which step the past has been let go, and the moment of that step; nothing when all is there.
+select place, at from history_gone
+
+-- name: let_history_go
+-- From here on nobody counts on the steps up to this one, whether they are deleted yet or not.
+insert into history_gone (place, at) values ($1, $2)
+on conflict (only_one) do update set place = excluded.place, at = excluded.at where history_gone.place < excluded.place
+
+-- name: journal_after
+-- The journal alone, in its order.
+select place, service, at, offsets from journal where place > $1 order by place limit $2
+
+-- name: journal_let_go
+-- Some of the batches that have been let go; how many.
+with found as (
+    select place from journal where place <= (select place from history_gone) order by place limit $1
+), gone as (delete from journal using found where journal.place = found.place returning 1)
+select count(*) as gone from gone
+
+-- name: outside_changes_let_go
+-- Some of the outside changes that have been let go; how many.
+with found as (
+    select place from outside_changes where place <= (select place from history_gone) order by place limit $1
+), gone as (delete from outside_changes using found where outside_changes.place = found.place returning 1)
+select count(*) as gone from gone
+
 -- name: outboxes
 -- What was committed and perhaps is not published yet, of all shards.
 select service, shard, batch, body from outbox

@@ -27,7 +27,7 @@ from broker.tables import TABLES, Table
 OWNER, SERVICE, INSTITUTIONS = "chukan_owner", "chukan_service", "chukan_institution"
 PREFIX = "inst_"
 POLICY = "own_rows"
-OF_THE_RUNTIME = ("shards", "positions", "outbox", "migrations", "journal", "outside_changes")
+OF_THE_RUNTIME = ("shards", "positions", "outbox", "migrations", "journal", "outside_changes", "history_gone")
 INSTITUTION_CODE = re.compile(r"^[0-9]{16}$")
 CALL_SECONDS = 30.0
 CONNECTIONS = 16  # of one institution's role at a time

@@ -1,9 +1,8 @@
 """Every rule that can refuse something, with its number and its words; Japanese first, English beside it.
 
 The numbers are the simulator's own (domain 7 row 6): SIM-E1xx fields and senders, 2xx the inquirer's side, 3xx the
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 95x health support.
-network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 8xx logs, 9xx the institution's own integrated-number
-system, from 950 on its staff and keys.
+network, 4xx the provider, 5xx time, 6xx copies, 7xx codes, 80x logs, 85x and 86x VRS, 9xx the institution's own
+systems: 90x and 91x the integrated-number system, 95x to 97x its staff and keys, 98x health support.
 """
 
 from __future__ import annotations
@@ -205,11 +204,12 @@ REASONS: dict[str, Reason] = {
     "PASSWORD_WEAK": Reason(
         "SIM-E965", "推測されやすいパスワードです（12文字以上）", "the password is too easy; 12 characters at least"
     ),
+    "OTHER_INSTITUTION": Reason("SIM-E966", "他の機関の情報です", "it belongs to another institution"),
+    # keys
     "KEY_UNKNOWN": Reason("SIM-E971", "その世代の鍵はありません", "there is no key of that generation"),
     "KEY_NOT_YET": Reason("SIM-E972", "鍵はまだ有効ではありません", "the key is not yet good"),
     "KEY_ENDED": Reason("SIM-E973", "鍵の重なりの期間が終わりました", "the key's overlap has ended"),
     "KEY_REVOKED": Reason("SIM-E974", "失効した鍵です", "the key was revoked"),
-    "OTHER_INSTITUTION": Reason("SIM-E966", "他の機関の情報です", "it belongs to another institution"),
     # the integrated-number system
     "BUSINESS_NUMBER_UNKNOWN": Reason(
         "SIM-E901",

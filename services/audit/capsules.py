@@ -18,17 +18,19 @@ from broker.rules import capsule, evidence, merkle
 from broker.rules.evidence import Place
 from broker.rules.identity import JST
 from broker.rules.permission_list import from_json
+from broker.rules.permits import opened
 from broker.rules.reasons import reason_of
 from broker.rules.records import forgotten, whole
 from broker.rules.signing import public_key_from_bytes
-from broker.tables import Checkpoint, Institution, LogRecord, PermissionListVersion
+from broker.tables import Checkpoint, Institution, LogRecord, PermissionListVersion, Provision
 from broker.topics import Topics
 from schemas.codec import Undecodable, decode
-from schemas.records import DataErased, InquiryForwarded, Party, Permit, ProvisionRecorded
+from schemas.records import DataErased, InquiryForwarded, Party, ProvisionRecorded
 from services.topic_reader import reading
 from services.world import MOST_INSTITUTIONS
 
 LISTS_LIMIT = 10_000
+BY_EXCHANGE = ("exchange_id",)
 
 
 class NotProvable(PeerFault):
@@ -84,7 +86,7 @@ async def make_capsule(
 ) -> bytes:
     """The capsule of one exchange; NotProvable when there is no record of it, NotSigned when its records
     are not below a checkpoint yet."""
-    forwarded = await forwarded_of(access, topics, exchange_id)
+    permit = await kept_permit(store, exchange_id) or permit_of(await forwarded_of(access, topics, exchange_id))
     async with store.snapshot() as snapshot:
         rows = await snapshot.select(LogRecord, QUERIES["records_of_exchange"], exchange_id)
         rows = sorted(rows, key=lambda row: list(Party).index(Party(row.party)))
@@ -105,7 +107,7 @@ async def make_capsule(
             },
             "list_row": await list_row_of(snapshot, [whole(row.body, row.detail) for row in rows]),
             "made_at": now,
-            "permit": permit_of(forwarded),
+            "permit": permit,
             "records": records,
         }
     document["layouts"] = capsule.layouts_used(document)
@@ -147,8 +149,18 @@ def _placed(row: LogRecord, log: Signed) -> dict[str, Any]:
     }
 
 
+async def kept_permit(store: PostgresStore, exchange_id: str) -> dict[str, Any]:
+    """The permit as the provider keeps it, as a capsule holds it; empty when it keeps none."""
+    async with store.snapshot() as snapshot:
+        rows = await snapshot.find(Provision, BY_EXCHANGE, [(exchange_id,)])
+    return next((told_permit(row.permit, row.permit_proof) for row in rows if row.permit), {})
+
+
 async def forwarded_of(access: KafkaAccess, topics: Topics, exchange_id: str) -> InquiryForwarded | None:
-    """The inquiry as the network forwarded it, while its topic still has it; the permit travels in it."""
+    """The inquiry as the network forwarded it, while its topic still has it; the permit travels in it.
+
+    Only for exchanges from before the provider kept permits, and for those that it has not served yet.
+    """
     async with reading(access, topics.names(InquiryForwarded)) as reader:
         async for batch in reader.batches():
             for record in batch:
@@ -165,11 +177,15 @@ async def forwarded_of(access: KafkaAccess, topics: Topics, exchange_id: str) ->
 
 def permit_of(message: InquiryForwarded | None) -> dict[str, Any]:
     """The permit as a capsule holds it; empty when no message has it any more."""
-    if message is None:
-        return {}
-    permit = decode(message.permit)
-    assert isinstance(permit, Permit)
-    return {"body": message.permit.hex(), "proof": message.permit_proof.hex(), "told": capsule.plain(permit)}
+    return {} if message is None else told_permit(message.permit, message.permit_proof)
+
+
+def told_permit(body: bytes, proof: bytes) -> dict[str, Any]:
+    """A permit as a capsule holds it."""
+    permit = opened(body)
+    if permit is None:
+        raise NotProvable("what is kept as its permit is none")
+    return {"body": body.hex(), "proof": proof.hex(), "told": capsule.plain(permit)}
 
 
 async def list_row_of(snapshot: PostgresSnapshot, records: Sequence[ProvisionRecorded]) -> dict[str, Any]:

@@ -38,17 +38,17 @@ def permits_signed(history: History, basis: Basis) -> list[Violation]:
     found = []
     permits: dict[str, Permit] = {}
     network = {row.exchange_id: row for row in history.network_exchanges}
-    for message in history.forwarded:
-        permit = opened(message.permit)
+    for name, body, proof in presented(history):
+        permit = opened(body)
         issued_at = permit.issued_at if permit else 0
-        rule = basis.verifier.refusal(message.permit, message.permit_proof, message.exchange_id, issued_at)
+        rule = basis.verifier.refusal(body, proof, name, issued_at)
         if rule or permit is None:
-            found.append(Violation(PERMITS, message.exchange_id, rule or "PERMIT_FORGED"))
+            found.append(Violation(PERMITS, name, rule or "PERMIT_FORGED"))
             continue
-        permits[message.exchange_id] = permit
-        row = network.get(message.exchange_id)
+        permits[name] = permit
+        row = network.get(name)
         if row is None or not _same(permit, row):
-            found.append(Violation(PERMITS, message.exchange_id, "the permit is not the one the network keeps"))
+            found.append(Violation(PERMITS, name, "the permit is not the one the network keeps"))
     for _, record in history.leaves:
         used = permits.get(record.exchange_id)
         if used is None:
@@ -60,6 +60,13 @@ def permits_signed(history: History, basis: Basis) -> list[Violation]:
             text = f"{record.party} recorded {beyond[0]}, which was not permitted"
             found.append(Violation(PERMITS, record.exchange_id, text))
     return found
+
+
+def presented(history: History) -> list[tuple[str, bytes, bytes]]:
+    """Exchange, permit and proof of each permit that was used: as it was said, and as the provider keeps it."""
+    said = [(one.exchange_id, one.permit, one.permit_proof) for one in history.forwarded]
+    kept = [(one.exchange_id, one.permit, one.permit_proof) for one in history.provisions if one.permit]
+    return list(dict.fromkeys(said + kept))
 
 
 def _same(permit: Permit, row: NetworkExchange) -> bool:

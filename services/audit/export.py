@@ -32,6 +32,7 @@ from services.audit.sheets import SHEET_OF, SHEETS, Sheet, Values
 
 SCHEMA_VERSION = 1
 MANIFEST, NOTE = "manifest.json", "manifest.note"
+OTHER_LEAVES = "other_leaves"
 ORIGIN = "chukan.invalid/audit-exports"
 ROWS_A_FILE = 50_000
 HASHED_AT_ONCE = 1 << 20
@@ -367,12 +368,19 @@ def _logs(
     duck: duckdb.DuckDBPyConnection, place: Path, manifest: Mapping[str, Any], counts: dict[str, int]
 ) -> Iterator[Found]:
     """The records against their leaves, and whole logs against the signatures the export was made under."""
+    sheets = {one["sheet"] for one in manifest["files"]}
+    missing = {"institutions", "records"} - sheets
+    for name in sorted(missing):
+        yield Found(f"{place.name}/{name}", "この表がありません", "there is no such sheet")
+    if missing:
+        return
     whole = Scope(**manifest["scope"]).is_whole
     notes = {one["institution_code"]: Checkpoint(**one) for one in manifest["checkpoints"]} if whole else {}
     directory = duck.execute(f"select institution_code, signing_key from {_sheet(place, 'institutions')}").fetchall()  # noqa: S608
     keys = {code: Ed25519PublicKey.from_public_bytes(raw) for code, raw in directory}
-    for owner, rows in groupby(_records(duck, place), key=lambda row: str(row[0])):
-        yield from _log(place, owner, rows, notes.pop(owner, None), keys.get(owner), counts)
+    others = OTHER_LEAVES in sheets
+    for owner, rows in groupby(_records(duck, place, others=others), key=lambda row: str(row[0])):
+        yield from _log(place, owner, rows, notes.pop(owner, None), keys.get(owner), counts, others=others)
     for owner in sorted(notes):
         yield Found(f"{place.name}/{owner}", "署名された台帳の記録がありません", "a signed log has no records here")
 
@@ -381,13 +389,17 @@ def _sheet(place: Path, name: str) -> str:
     return f"read_parquet('{_quoted(place / (name + '-*.parquet'))}')"
 
 
-def _records(duck: duckdb.DuckDBPyConnection, place: Path) -> Iterator[tuple[Any, ...]]:
-    """All records, a log at a time, in the order of the log."""
+def _records(duck: duckdb.DuckDBPyConnection, place: Path, *, others: bool) -> Iterator[tuple[Any, ...]]:
+    """All records, a log at a time, in the order of the log; others: whether there is a sheet of what lies between."""
     columns = ("institution_code", "sequence", "counterpart", "pair_sequence", "leaf", "body", *OF_BODY)
     # What lies between the records in the same logs has a leaf, and no body here.
+    between = (
+        f" union all by name select institution_code, sequence, leaf from {_sheet(place, OTHER_LEAVES)}"  # noqa: S608
+        if others
+        else ""
+    )
     cursor = duck.execute(
-        f"select {', '.join(columns)} from (select * from {_sheet(place, 'records')} union all by name "  # noqa: S608
-        f"select institution_code, sequence, leaf from {_sheet(place, 'other_leaves')}) "
+        f"select {', '.join(columns)} from (select * from {_sheet(place, 'records')}{between}) "  # noqa: S608
         "order by institution_code, sequence"
     )
     while batch := cursor.fetchmany(ROWS_AT_ONCE):
@@ -401,6 +413,8 @@ def _log(
     note: Checkpoint | None,
     key: Ed25519PublicKey | None,
     counts: dict[str, int],
+    *,
+    others: bool,
 ) -> Iterator[Found]:
     frontier = merkle.EMPTY_FRONTIER
     size = note.size if note else 0
@@ -414,8 +428,15 @@ def _log(
                 yield Found(where, "列が記録と合いません", "the columns say other than the record")
         if sequence == frontier.size < size:
             frontier = merkle.append_all(frontier, [leaf])
-    if note is not None:
-        yield from _root(f"{place.name}/{owner}@{note.size}", note, frontier, key, counts)
+    where = f"{place.name}/{owner}@{size}"
+    if note is not None and frontier.size < size and not others:
+        yield Found(
+            where,
+            "記録でない葉を持たない古い書き出しなので、根を計算できません。書き出し直してください",
+            "an older export, without the leaves that are no records: the root cannot be recomputed; export it anew",
+        )
+    elif note is not None:
+        yield from _root(where, note, frontier, key, counts)
 
 
 def _root(

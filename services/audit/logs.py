@@ -16,6 +16,7 @@ from broker.rules import checkpoint, merkle, witness
 from broker.rules.checks import History, Violation, cosigned_only_consistent, logs_not_forked
 from broker.rules.erasure import CERTIFICATE, ERASURES, MARK
 from broker.rules.leaves import NAMES_OF, leaf_of, origin_of_log
+from broker.rules.numbers import is_institution_code
 from broker.rules.records import detail_refusal, forgotten, whole
 from broker.rules.witness import Claim
 from broker.tables import Checkpoint, LogFork, LogHead, LogRecord, PairHead, WitnessedLog
@@ -90,6 +91,8 @@ class LogAuditor:
             self._say(GAPS, self.owner, f"{self.size} records, the head says {size}")
         elif head is not None and head.frontier != merkle.to_bytes(self._frontier):
             self._say(HEADS, self.owner, "the head stands on other records than there are")
+        if not is_institution_code(self.owner):
+            self._say(HEADS, self.owner, "no institution has this code (16 digits): nobody signs this log")
         told = {pair.counterpart: pair.last for pair in pairs}
         for counterpart in sorted(told.keys() | self._pairs.keys()):
             if self._pairs.get(counterpart, 0) != told.get(counterpart, 0):

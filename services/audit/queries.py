@@ -164,7 +164,13 @@ OF_RULES = (
 
 
 def _view(sheet: Sheet, paths: Sequence[Path], *, several: bool) -> str:
-    """A sheet over all exports; of two rows with the same key the one of the newer export counts."""
+    """A sheet over all exports; of two rows with the same key the one of the newer export counts.
+
+    Older exports may lack a sheet that came later: it is empty then.
+    """
+    if not paths:
+        nothing = ", ".join(f'null::{kind} as "{name}"' for name, kind in sheet.columns.items())
+        return f"create view {sheet.name} as select {nothing} where false"
     files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     columns = ", ".join(f'"{name}"' for name in sheet.columns)
     newest = f"qualify row_number() over (partition by {', '.join(sheet.key)} order by export_file desc) = 1"

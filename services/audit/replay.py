@@ -17,15 +17,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore, MemoryTransaction
 from broker.envelope import ID_PLACE, Origin, messages_in, origin_of, outgoing, unpack, weight
 from broker.errors import OwnFault
 from broker.facts import KEY_OF, LOOKUP_OF
-from broker.journal import Changed, Journalled, Step
+from broker.journal import HUB, Changed, Journalled, Step, is_of_a_hub
 from broker.keys import SEAL_INFO, Keys, Sealer
 from broker.ports import Cause, Delivered, Outgoing, Position, Randomness, Source, Transaction
+from broker.rules.identity import JST
 from broker.rules.sealing import SealingError, UnwrappedKeys, open_sealed
 from broker.runtime import Worker
 from broker.service import Service
@@ -51,8 +53,6 @@ from services.audit.replay_history import NOWHERE, History, Unreplayable
 WRITTEN_ONCE = (LogRecord, Checkpoint, SetAside)
 """Nobody reads these tables again: their rows are compared and let go. But for records that were ordered erased."""
 
-HUB = "hub"
-"""An institution's own integrated-number system: outside of what is replayed, like every program of an institution."""
 OUTSIDE = (f"{HUB}_", "staff_", "portal_notices")
 """Tables that no service writes: the hub's, the desk's accounts and sessions, an office's notices. What staff decided
 came to the services as messages, and is replayed."""
@@ -379,6 +379,14 @@ class Replayer:
     async def run(self) -> State:
         """Every step from where the state stands, then what is left on the topics, then the rows that are kept."""
         state = self.state
+        if self._history.gone.place > state.place:
+            day = datetime.fromtimestamp(self._history.gone.at / 1000, JST).strftime("%Y-%m-%d %H:%M:%S JST")
+            raise Unreplayable(
+                f"{day} までの過去は消えています（電文の保存期間が過ぎたあとの erase expired）。"
+                "書き出し（--export）からなら再実行できます / "
+                f"the past before {day} is gone (erase expired, after Kafka had let its messages go); "
+                "replay from an earlier export"
+            )
         lost = sorted(f"{topic}/{partition}" for topic, partition in self._history.lost)
         if lost:
             raise Unreplayable(
@@ -845,11 +853,6 @@ class Replayer:
             name, _, shard = origin.partition("/")
             self._let_go(origin, self.state.store.shards[name, int(shard)].batch)
             batches.clear()
-
-
-def is_of_a_hub(service: str) -> bool:
-    """Whether a service belongs to an institution's own system."""
-    return service.partition(".")[0] == HUB
 
 
 def _where(step: Journalled, message: Outgoing | Delivered) -> str:

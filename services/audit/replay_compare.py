@@ -220,6 +220,8 @@ def row_differences(
         then, now = then._replace(value=decrypt(then.value)), now._replace(value=decrypt(now.value))
     if type(then).__name__ == "LogRecord" and not getattr(then, "detail", True):
         now = now._replace(detail=b"")  # erased since, as the law may ask: the body still vouches for what it was
+    if type(then).__name__ == "Provision" and not getattr(then, "permit", True):
+        now = now._replace(permit=b"", permit_proof=b"")  # served before permits were kept
     for name, before, after in zip(then._fields, then, now, strict=True):
         for inner, path, one, other in different_fields(before, after, name, about):
             yield Difference(inner or about, where, table, path, one, other, at)

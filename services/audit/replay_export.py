@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -21,7 +21,7 @@ from broker.ports import Delivered, Source
 from broker.tables import TABLE_OF, TABLES
 from broker.topics import Topics
 from services.audit.replay import LOOK_BACK
-from services.audit.replay_history import ROW_OF, STEPS_AT_ONCE, History
+from services.audit.replay_history import ROW_OF, STEPS_AT_ONCE, Gone, History
 from services.world import Plan
 
 FORMAT = 1
@@ -96,7 +96,8 @@ async def export(history: History, topics: Topics, plan: Plan, directory: Path, 
             "format": str(FORMAT),
             "plan": json.dumps(plan._asdict()),
             "shards": str(topics.partitions),
-            "lost": json.dumps(_lost(history, file)),
+            "gone": json.dumps(_gone(history, file)),
+            "lost": json.dumps(sorted(_lost(history, file))),
         }
         file.executemany("insert or replace into about values (?, ?)", list(about.items()))
         await _steps(history, file, tell)
@@ -111,10 +112,28 @@ async def export(history: History, topics: Topics, plan: Plan, directory: Path, 
         return int(file.execute("select count(*) from messages").fetchone()[0])
 
 
-def _lost(history: History, file: sqlite3.Connection) -> list[Source]:
-    """The partitions whose first messages were gone before any were exported."""
-    begun = set(file.execute("select topic, partition from messages where position = 0"))
-    return sorted(source for source in history.lost if source not in begun)
+def _told(file: sqlite3.Connection, name: str) -> Any:
+    """What the file says of itself under this name, None when nothing."""
+    found = file.execute("select value from about where name = ?", (name,)).fetchone()
+    return json.loads(found[0]) if found else None
+
+
+def _gone(history: History, file: sqlite3.Connection) -> Gone:
+    """Up to where steps had been let go before they were exported."""
+    last = file.execute("select coalesce(max(place), 0) from steps").fetchone()[0]
+    before = Gone(*(_told(file, "gone") or ()))
+    return max(before, history.gone) if history.gone.place > last else before
+
+
+def _lost(history: History, file: sqlite3.Connection) -> set[Source]:
+    """The partitions of which messages were gone before they were exported: the first ones, or some in between."""
+    before = {(topic, partition) for topic, partition in _told(file, "lost") or ()}
+    return before | {source for source, offset in history.lost.items() if _next(file, source) < offset}
+
+
+def _next(file: sqlite3.Connection, source: Source) -> int:
+    query = "select coalesce(max(position), -1) + 1 from messages where topic = ? and partition = ?"
+    return int(file.execute(query, source).fetchone()[0])
 
 
 async def _steps(history: History, file: sqlite3.Connection, tell: Tell) -> None:
@@ -133,8 +152,7 @@ async def _messages(history: History, topics: Topics, file: sqlite3.Connection, 
     for spec in topics.specs():
         for partition in range(spec.partitions):
             source = (spec.name, partition)
-            query = "select coalesce(max(position), -1) + 1 from messages where topic = ? and partition = ?"
-            offset = file.execute(query, source).fetchone()[0]
+            offset = _next(file, source)
             while records := await history.records(source, offset):
                 offset = records[-1].offset + 1
                 done += len(records)
@@ -175,7 +193,8 @@ class ExportedHistory:
             raise ConfigurationFault(f"{path}: format {about.get('format')}; this program reads {FORMAT}")
         self.plan = Plan(**json.loads(about["plan"]))
         self.shards = int(about["shards"])
-        self.lost: Collection[Source] = [(topic, partition) for topic, partition in json.loads(about["lost"])]
+        self.lost: Mapping[Source, int] = {(one[0], one[1]): 0 for one in json.loads(about["lost"])}
+        self.gone = Gone(*json.loads(about.get("gone", "[]")))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -8,9 +8,9 @@ moment: whatever a journalled batch read or said lies there, or in an outbox.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, get_type_hints
+from typing import Any, NamedTuple, Protocol, get_type_hints
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -37,12 +37,24 @@ class Unreplayable(WorldFault):
     """Something of the past is gone; the text says what."""
 
 
+class Gone(NamedTuple):
+    """Up to which step the past has been let go, and that step's moment (milliseconds since 1970 UTC); zeros when all
+    of it is there."""
+
+    place: int = 0
+    at: int = 0
+
+
 class History(Protocol):
     """The past, to be read once from its beginning."""
 
     @property
-    def lost(self) -> Collection[Source]:
-        """Partitions whose first records are gone."""
+    def gone(self) -> Gone:
+        """Up to where its steps have been let go."""
+
+    @property
+    def lost(self) -> Mapping[Source, int]:
+        """Partitions of which records are gone, and the first offset that is there (0: not known any more)."""
 
     async def count(self) -> int:
         """How many steps there are."""
@@ -74,13 +86,15 @@ class LiveHistory:
         snapshot: PostgresSnapshot,
         consumer: AIOKafkaConsumer,
         ends: Mapping[Source, int],
-        lost: Collection[Source],
+        lost: Mapping[Source, int],
+        gone: Gone = Gone(),  # noqa: B008 - a frozen value
     ) -> None:
         self._snapshot = snapshot
         self._consumer = consumer
         self._ends = ends
         self._next: dict[Source, int] = {}
         self.lost = lost
+        self.gone = gone
 
     async def count(self) -> int:
         """See `History.count`."""
@@ -147,8 +161,10 @@ async def live(store: PostgresStore, access: KafkaAccess, topics: Topics) -> Asy
                 consumer.assign(places)
                 first = await consumer.beginning_offsets(places)
                 ends = await consumer.end_offsets(places)
-            lost = [(place.topic, place.partition) for place, offset in first.items() if offset > 0]
-            yield LiveHistory(snapshot, consumer, {(p.topic, p.partition): n for p, n in ends.items()}, lost)
+            lost = {(place.topic, place.partition): offset for place, offset in first.items() if offset > 0}
+            offsets = {(place.topic, place.partition): end for place, end in ends.items()}
+            gone = [Gone(*row) for row in await snapshot.query(QUERIES["history_gone"])]
+            yield LiveHistory(snapshot, consumer, offsets, lost, *gone)
     finally:
         await abandon(consumer)
 

@@ -107,7 +107,7 @@ SHEETS: tuple[Sheet, ...] = (
         "provisions",
         Provision,
         ("permit_id",),
-        ("linkage_code", "integrated_number", "request", "remind_at", "shown_digest"),
+        ("linkage_code", "integrated_number", "request", "remind_at", "shown_digest", "permit", "permit_proof"),
     ),
     Sheet(
         "records",

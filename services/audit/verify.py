@@ -238,7 +238,9 @@ class Auditor:
             report.looked_at[name] += len(history.exchanges)
             report.add(find(history))
         for name, check in exchanges.CHECKS:
-            report.looked_at[name] += len(history.forwarded if name == exchanges.PERMITS else history.exchanges)
+            report.looked_at[name] += len(
+                exchanges.presented(history) if name == exchanges.PERMITS else history.exchanges
+            )
             report.add(check(history, self._basis))
         report.looked_at[COMPLETE] += len(at_rest(history).exchanges)
 

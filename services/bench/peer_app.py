@@ -492,6 +492,8 @@ class Handlers:
             shown_digest=b"",
             operator_id="",
             hold_reason="",
+            permit=message.permit,
+            permit_proof=message.permit_proof,
         )
         await call.execute(INSERT[Provision], *row)
         salt = hmac.new(self._secrets.keys.salts, permit.exchange_id.encode(), sha256).digest()[:16]

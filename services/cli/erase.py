@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
+from broker.adapters.postgres import PostgresStore
 from broker.rules.identity import JST
-from services import erasure, raw_scan
+from services import erasure, history_end, raw_scan
 from services import purge as purging
 from services.cli import raw, terminal
 from services.cli.options import DataDir, Json, directory_of, example, loaded, running, wait_for
 from services.erasure import Erased, Order, Step
 from services.installation import Installation
 from services.processes import SystemClock
+from services.running import Running, topics_of
 
 app = typer.Typer(no_args_is_help=True, help="消去 / erasing what has expired or is wrong")
 
@@ -27,6 +29,8 @@ WORDS = {
     "provisions": ("提供側の個人を示す項目", "what leads to a person, at the provider"),
     "results": ("照会結果", "results"),
     "copies": ("終わった副本の内容", "content of copies that have ended"),
+    "journal": ("電文が残っていない処理の記録", "batches of the journal without messages"),
+    "outside_changes": ("その間の手作業の変更の記録", "changes by hand of that time"),
 }
 
 
@@ -46,8 +50,8 @@ def moment_of(as_of: str) -> int:
     return int(day.timestamp() * 1000) + 86_400_000
 
 
-def carry_out(data_dir: DataDir, operator: str, steps: Sequence[Step], *, json_: bool) -> None:
-    """Order the steps and show what became of them."""
+def carry_out(data_dir: DataDir, operator: str, steps: Sequence[Step], *, history: bool = False, json_: bool) -> None:
+    """Order the steps and show what became of them. history: the past that no replay can reach goes, too."""
     if len(operator) > OPERATOR_CHARACTERS:
         raise typer.BadParameter(f"<= {OPERATOR_CHARACTERS}", param_hint="--operator")
     system = running(data_dir)
@@ -55,7 +59,8 @@ def carry_out(data_dir: DataDir, operator: str, steps: Sequence[Step], *, json_:
     async def work() -> list[Erased]:
         with terminal.progress() as tell:
             async with system.store() as store, system.voice() as say:
-                return await erasure.erase(store, say, steps, tell)
+                done = await erasure.erase(store, say, steps, tell)
+                return [*done, *(await of_history(system, store, tell) if history else ())]
 
     found = wait_for(work())
     if json_:
@@ -65,6 +70,13 @@ def carry_out(data_dir: DataDir, operator: str, steps: Sequence[Step], *, json_:
         terminal.show_table("消去 / erased", ("対象", "what", "消去 / erased", "残り / left"), rows)
     if any(one.left for one in found):
         raise typer.Exit(terminal.PARTIAL)
+
+
+async def of_history(system: Running, store: PostgresStore, tell: erasure.Progress) -> list[Erased]:
+    """The journal's steps whose messages have left Kafka."""
+    first = await history_end.beginnings(system.administrator, await topics_of(system.config, store))
+    gone = await history_end.let_go(store, first, tell)
+    return [Erased("journal", gone.batches, 0), Erased("outside_changes", gone.changes, 0)]
 
 
 AsOf = Annotated[str, typer.Option(help="この日の終わりで判定、既定は今 / judged at the end of this day; default: now")]
@@ -78,9 +90,11 @@ def expired(
     as_of: AsOf = "",
     json_: Json = False,
 ) -> None:
-    """保存期間を過ぎたものを消去し、消去の証明を台帳に残す /
-    erase what has expired, and leave certificates of it in the logs."""
-    carry_out(data_dir, operator, erasure.expired_steps(Order(moment_of(as_of), operator)), json_=json_)
+    """保存期間を過ぎたものを消去し、消去の証明を台帳に残す。電文が Kafka から消えた過去の処理の記録（再実行用）も消す /
+    erase what has expired, and leave certificates of it in the logs; the journal of a past whose messages have left
+    Kafka goes, too."""
+    steps = erasure.expired_steps(Order(moment_of(as_of), operator))
+    carry_out(data_dir, operator, steps, history=True, json_=json_)
 
 
 @app.command(epilog=example("chukan erase exchange 9900123210600000-20260401000000000100 --operator soumu-01"))

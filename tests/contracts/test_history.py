@@ -16,6 +16,7 @@ from broker.keys import Keys
 from broker.ports import Advance, Cause, Position
 from broker.tables import TABLE_OF, InstitutionKey, ListCopy, ListDistribution, NetworkCode, Suspension
 from services.audit.replay_history import Unreplayable, step_of
+from services.history_end import let_go
 from services.portal import PORTAL_CODE
 from services.world import Plan, World
 
@@ -160,3 +161,80 @@ def test_a_past_from_before_the_journal_is_told() -> None:
 
     with pytest.raises(Unreplayable, match="before it kept a journal"):
         step_of(row)
+
+
+# ── the end of what is kept ──────────────────────────────────────────────────────────────────────────────────────
+
+TOPIC = "network.inquiry_forwarded"
+
+
+async def lived(store: PostgresStore, dsn: str) -> None:
+    """Five batches of one partition (offsets 10, 20, …), a change by hand before each, and a hub's batch among them."""
+    network = await store.claim("network", 0, "one", 0, 1000)
+    hub = await store.claim("hub.1", 0, "one", 0, 1000)
+    connection = await asyncpg.connect(dsn, timeout=30, command_timeout=30)
+    try:
+        for number in range(1, 6):
+            await connection.execute("insert into suspensions values ($1, $2, 'WRONG_LINK', 5)", A, str(number))
+            async with store.transaction() as transaction:
+                read = {(TOPIC, 0): Position(number * 10, {}), ("x", 1): Position(number, {})}
+                at = 1000 * number
+                await transaction.advance(Advance("network", 0, network.epoch, number, read, b"", (), 99_000, at))
+            if number == 2:
+                async with store.transaction() as transaction:
+                    heard = {("institution.1.replies", 0): Position(7, {})}
+                    await transaction.advance(Advance("hub.1", 0, hub.epoch, 1, heard, b"", (), 99_000, 2500))
+    finally:
+        await connection.close(timeout=10)
+
+
+async def left(store: PostgresStore) -> tuple[list[int], int]:
+    """The moments of the network's batches, and how many changes by hand there are."""
+    steps = await steps_of(store)
+    batches = [one.at for one in steps if isinstance(one, Journalled) and one.service == "network"]
+    return batches, sum(isinstance(one, Changed) for one in steps)
+
+
+@pytest.mark.parametrize(
+    ("first", "gone", "batches"),
+    [
+        ({(TOPIC, 0): 0, ("x", 1): 0}, (0, 0, 0), [1000, 2000, 3000, 4000, 5000]),
+        ({(TOPIC, 0): 39, ("x", 1): 5}, (4, 3, 3000), [4000, 5000]),  # with the hub's batch between
+        ({(TOPIC, 0): 40, ("x", 1): 2}, (2, 2, 2000), [3000, 4000, 5000]),  # one partition still has the third's
+        ({(TOPIC, 0): 50, ("x", 1): 5}, (6, 5, 5000), []),
+        ({("x", 1): 5}, (6, 5, 5000), []),  # a topic that is no longer there has no messages
+    ],
+    ids=["all_there", "three", "the_slower_partition_counts", "all_gone", "topic_gone"],
+)
+async def test_the_past_without_messages_is_let_go(
+    real: PostgresStore,
+    postgres_dsn: str,
+    first: dict[tuple[str, int], int],
+    gone: tuple[int, int, int],
+    batches: list[int],
+) -> None:
+    """From the first step on, as long as every message has left Kafka, in pages and once; what was written by hand up
+    to there goes with it, and how far is kept for whoever replays. The hub's own topic holds nothing back."""
+    await lived(real, postgres_dsn)
+
+    done = await let_go(real, first, rows_at_once=2)
+    again = await let_go(real, first, rows_at_once=2)
+
+    assert tuple(done) == gone
+    assert tuple(again) == (0, 0, gone[2])
+    assert await left(real) == (batches, len(batches))
+    assert [row["at"] for row in await real.query(QUERIES["history_gone"])] == ([gone[2]] if gone[2] else [])
+
+
+async def test_what_was_cut_short_is_let_go_by_the_next_run(real: PostgresStore, postgres_dsn: str) -> None:
+    """The mark comes first: a run that ends between mark and deletion leaves a past that is refused, not half of one;
+    and the mark never goes back."""
+    await lived(real, postgres_dsn)
+    places = [step.place for step in await steps_of(real)]
+    await real.query(QUERIES["let_history_go"], places[3], 2000)
+    await real.query(QUERIES["let_history_go"], places[0], 1)
+
+    done = await let_go(real, {(TOPIC, 0): 0, ("x", 1): 0})
+
+    assert tuple(done) == (2, 2, 2000)
+    assert await left(real) == ([3000, 4000, 5000], 3)

@@ -24,7 +24,7 @@ cross join lateral unnest(i.indkey) with ordinality as k(number, place)
 join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
 where n.nspname = 'public' and i.indpred is null group by c.relname, i.indexrelid
 """
-OF_THE_RUNTIME = {"shards", "positions", "outbox", "migrations", "journal", "outside_changes"}
+OF_THE_RUNTIME = {"shards", "positions", "outbox", "migrations", "journal", "outside_changes", "history_gone"}
 
 
 async def catalogue(dsn: str, statement: str) -> list[asyncpg.Record]:

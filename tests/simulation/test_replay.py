@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from country import Country, Weather, quiet, run
+from country import START_MS, Country, Weather, quiet, run
 from replaying import CountryHistory, replayed, replayer, services_of
 from simulation.scene import run_seed
 
@@ -25,6 +25,7 @@ from schemas.records import Outcome, PermitRequested
 from services.audit.replay import RecordedChance, State, messages_of
 from services.audit.replay_compare import MISSING, Difference, exchange_of
 from services.audit.replay_export import ExportedHistory, export
+from services.audit.replay_history import Gone, Unreplayable
 from services.audit.replay_run import Interrupted, Keeper, Wanted, report_of
 
 ASKED = 12
@@ -255,7 +256,42 @@ def test_nothing_is_published_and_no_row_of_the_past_is_touched(country: Country
 def test_a_past_without_its_beginning_is_refused(country: Country) -> None:
     """Retention has taken the first messages: state cannot be rebuilt, and the error says so and what helps."""
     history = CountryHistory(country)
-    history.lost = [("inquiry.permit_requested", 0)]
+    history.lost = {("inquiry.permit_requested", 0): 3}
 
     with pytest.raises(Exception, match="--export"):
         replayed(country, history)
+
+
+def test_a_past_that_was_let_go_is_refused(country: Country) -> None:
+    """Steps were deleted after their messages: the replay says up to which moment, and never begins in the middle."""
+    history = CountryHistory(country)
+    history.journal = history.journal[10:]
+    history.gone = Gone(history.journal[0].place - 1, START_MS)
+
+    with pytest.raises(Unreplayable, match=r"the past before 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d JST is gone"):
+        replayed(country, history)
+
+
+@pytest.mark.parametrize("what", ["steps", "messages"])
+def test_an_export_knows_what_it_missed(tmp_path: Path, what: str) -> None:
+    """Exported whole before its beginning went, a past is replayed from the file for good; an export begun too late,
+    or overtaken between two runs, says that it cannot be."""
+    past = calm(3)
+    whole, begun, late = (CountryHistory(past) for _ in range(3))
+    if what == "steps":
+        begun.journal, late.journal = whole.journal[:5], whole.journal[10:]
+        late.gone = Gone(whole.journal[9].place, START_MS)
+    else:
+        source, log = next((source, log) for source, log in whole.logs.items() if len(log) > 2)
+        begun.logs[source], late.logs[source], late.lost = log[:1], log[2:], {source: 2}
+
+    def of(name: str, *histories: CountryHistory) -> Any:
+        for history in histories:
+            asyncio.run(export(history, past.topics, past.world.plan, tmp_path / name, lambda *_: None))
+        return closing(ExportedHistory(tmp_path / name))
+
+    with of("in_time", whole, late) as in_time, of("late", late) as too_late, of("between", begun, late) as overtaken:
+        assert replayed(past, in_time).differences == []
+        for history in (too_late, overtaken):
+            with pytest.raises(Unreplayable):
+                replayed(past, history)

@@ -172,8 +172,9 @@ def test_what_nobody_has_read_stays(life: Life) -> None:
 
 
 def test_the_rest_still_proves_and_serves(life: Life) -> None:
-    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, unread replies
-    are read, a new inquiry is answered, and a replay says that the past is no longer there."""
+    """Started again: every log verifies (6: messages to compare with are gone), other records are whole, a capsule has
+    its permit, unread replies are read, a new inquiry is answered; a replay says that the past is gone, and then its
+    journal goes."""
     capsule = life.directory.parent / "capsule.json"
     with new_system(life.directory, "packed", PLAN) as system:
         consumer = reader(system.parts, life.laggard)
@@ -183,13 +184,23 @@ def test_the_rest_still_proves_and_serves(life: Life) -> None:
         verified = json.loads(typed(life.directory, "audit", "verify", "--json", code=6))
         kept = typed(life.directory, "records", "list", "--exchange", life.kept_exchange, "--json")
         typed(life.directory, "audit", "capsule", life.kept_exchange, "-o", str(capsule))
+        proof = json.loads(typed(life.directory, "audit", "open", str(capsule), "--json"))
         again = asked(life.directory, system.world, 3, "AFTER")
         replayed = typed(life.directory, "audit", "replay", code=6)
+        expired = json.loads(typed(life.directory, "erase", "expired", "--operator", "soumu-01", "--json"))
+        after = typed(life.directory, "audit", "replay", code=6)
+        steps = query(system.parts, "select count(*) from journal where place <= (select place from history_gone)")
 
     assert [one.offset() for one in late] == [0]
     assert verified["ok"], verified
     assert all("its beginning is gone" in one for one in verified["not_looked_at"]), verified["not_looked_at"]
     assert KEPT_OPERATOR in kept
     assert KEPT_OPERATOR in capsule.read_text(encoding="utf-8")
+    assert (proof["holds"], proof["permit"]) == (True, True)  # whole, although no topic has it any more
     assert again.outcome == "OK"
     assert "a purge" in replayed
+    erased = {one["name"]: one["erased"] for one in expired["steps"]}
+    assert erased["journal"] > 10  # batches whose messages the purge took
+    assert erased["outside_changes"] > 0
+    assert steps[0][0] == 0
+    assert "the past before 2" in after

@@ -14,11 +14,11 @@ from broker.rules.permission_list import PermissionList
 from broker.rules.permits import LIFE_MS, Verifier
 from broker.rules.records import record_of
 from broker.rules.signing import sign_batch
-from broker.tables import LogRecord, NetworkExchange
+from broker.tables import LogRecord, NetworkExchange, Provision
 from schemas.codec import encode
 from schemas.records import AnsweredKind, InquiryAnswered, InquiryForwarded, Outcome, Party, Permit
 from services import world
-from services.audit.exchanges import Basis, answers_as_recorded, lists_decide_again, permits_signed
+from services.audit.exchanges import Basis, answers_as_recorded, lists_decide_again, permits_signed, presented
 from services.audit.messages import without_content
 
 INQUIRER, PROVIDER = "9900123210600000", "9900123211400000"
@@ -97,6 +97,26 @@ def test_an_answered_exchange_passes() -> None:
     """What happened as it must is not found."""
     assert permits_signed(history(), BASIS) == []
     assert lists_decide_again(history(), BASIS) == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        (forwarded(), set()),
+        (forwarded(key=Keys(b"\x04" * 32).network_signing), {NAME}),
+        (forwarded(PERMIT._replace(row_id="18-1")), {NAME}),
+        (forwarded()._replace(permit=b"", permit_proof=b""), set()),
+    ],
+    ids=["as_issued", "other_key", "other_row", "from_before_permits_were_kept"],
+)
+def test_permits_that_the_provider_keeps_are_verified_too(kept: InquiryForwarded, found: set[str]) -> None:
+    """When the topic has let its messages go, the permit in the provider's row stands for them."""
+    closed = Provision("p1", NAME, PROVIDER, "CLOSED", "OK", AT, "", "", b"", 0, 0, b"", "", "")
+    row = closed._replace(permit=kept.permit, permit_proof=kept.permit_proof)
+    told = history(forwarded=[], provisions=[row])
+
+    assert {one.subject for one in permits_signed(told, BASIS)} == found
+    assert len(presented(told)) == bool(kept.permit)
 
 
 @pytest.mark.parametrize(

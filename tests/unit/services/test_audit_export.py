@@ -12,14 +12,29 @@ import duckdb
 import pytest
 from exchanges_of_every_kind import played
 from exports import SOURCES, exchange, exported
+from factories import KARIYA, NOW, TOYOTA, decided, service, store_of
 
 from broker.keys import Keys
-from broker.rules.records import FORGOTTEN
-from broker.tables import Checkpoint, Exchange, LogRecord
+from broker.rules.erasure import CERTIFICATE, CORRECTED
+from broker.rules.leaves import STAFF
+from broker.rules.records import FORGOTTEN, SALT_BYTES, record_of
+from broker.tables import Checkpoint, Exchange, Institution, LogRecord
+from broker.topics import lane_of
+from schemas.records import (
+    CheckpointDue,
+    OperationRecorded,
+    Outcome,
+    Party,
+    RecordErasureOrdered,
+    RecordsSubmitted,
+)
 from services.audit import export as exports
 from services.audit.export import MANIFEST, NOTE, Checked, Scope, check, exports_in, sha256_of, writing
+from services.audit.queries import Query, opened
 from services.audit.sheets import SHEET_OF, SHEETS
+from services.common import entry_of
 from services.network import NETWORK_CODE
+from services.world import INCOMING_RESIDENT, VACCINATION, VACCINATION_AFFAIR
 
 KEYS = Keys(b"\x05" * 32)
 KEY = KEYS.institutions.signing(NETWORK_CODE)
@@ -74,6 +89,59 @@ def rehashed(directory: Path, number: str, name: str) -> None:
         if one["name"] == name:
             one["sha256"] = sha256_of(directory / number / name)
     (directory / number / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def without(directory: Path, number: str, sheet: str) -> None:
+    """As an older version wrote it: no file of this sheet, and none in the manifest."""
+    place = directory / number
+    manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"] = [one for one in manifest["files"] if one["sheet"] != sheet]
+    (place / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    for path in place.glob(f"{sheet}-*.parquet"):
+        path.unlink()
+
+
+def less(directory: Path, number: str, name: str, where: str) -> None:
+    """Somebody takes rows out of a file, and puts its new hash and number of rows into the manifest."""
+    path = directory / number / name
+    rewritten(path, f"delete from sheet where {where}")
+    rehashed(directory, number, name)
+    manifest = json.loads((directory / number / MANIFEST).read_text(encoding="utf-8"))
+    duck = duckdb.connect()
+    count = duck.execute(f"select count(*) from '{path}'").fetchall()[0][0]
+    duck.close()
+    entry = next(one for one in manifest["files"] if one["name"] == name)
+    assert count < entry["rows"]
+    entry["rows"] = count
+    (directory / number / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def rows_of_a_mixed_log() -> dict[type[Any], list[Any]]:
+    """One log with a record, what staff did, the certificate of the record's erasure, and another record; signed."""
+    log, store = service("provision_log"), store_of()
+
+    def record(n: int) -> RecordsSubmitted:
+        told = record_of(
+            Party.INQUIRER,
+            KARIYA,
+            f"{KARIYA}-{n:020d}",
+            inquirer_name="刈谷市",
+            provider_institution_code=TOYOTA,
+            provider_name="豊田市",
+            requested_at=NOW,
+            affair_code=VACCINATION_AFFAIR,
+            procedure_code=INCOMING_RESIDENT,
+            spi_name_code=VACCINATION,
+            outcome=Outcome.OK,
+        )
+        return RecordsSubmitted(lane_of(KARIYA), (entry_of(told, b"\x05" * SALT_BYTES),))
+
+    lane = lane_of(KARIYA)
+    did = OperationRecorded(lane, "a" * 32, KARIYA, "OP1", "", "HOLD_SHOW", "x", allowed=True, rule="", operated_at=NOW)
+    said = [record(1), did, RecordErasureOrdered(lane, KARIYA, (0,), CORRECTED, NOW, "OP1"), record(2)]
+    for message in [*said, CheckpointDue(KARIYA, 4)]:
+        decided(log, message, store)
+    return {kind: list(store.tables[kind].values()) for kind in (Institution, LogRecord, Checkpoint)}
 
 
 def test_an_untouched_export_is_in_order(whole: Path) -> None:
@@ -162,19 +230,49 @@ def test_a_record_changed_with_its_manifest_is_still_found(mine: Path, statement
 
 def test_a_record_taken_out_is_missed_by_the_signed_root(mine: Path) -> None:
     """A log without one of its records does not give the root that was signed."""
-    path = mine / "0002" / "records-0001.parquet"
-    rewritten(path, "delete from sheet where sequence = 1")
-    rehashed(mine, "0002", path.name)
-    manifest = json.loads((mine / "0002" / MANIFEST).read_text(encoding="utf-8"))
-    duck = duckdb.connect()
-    count = duck.execute(f"select count(*) from '{path}'").fetchall()[0][0]
-    duck.close()
-    next(one for one in manifest["files"] if one["name"] == path.name)["rows"] = count
-    (mine / "0002" / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    less(mine, "0002", "records-0001.parquet", "sequence = 1")
 
     found = places(check(mine))
     assert found
     assert all(re.fullmatch(r"0002/\d{16}@\d+", one) for one in found)
+
+
+@pytest.mark.parametrize(("party", "sequence"), [(STAFF, 1), (CERTIFICATE, 2)])
+def test_a_leaf_that_is_no_record_is_missed_too(tmp_path: Path, party: str, sequence: int) -> None:
+    """What staff did, or the certificate of an erasure, cannot be left out: the log does not give its signed root."""
+    rows = rows_of_a_mixed_log()
+    exported(tmp_path, rows, rows[Checkpoint])
+    before = check(tmp_path)
+
+    less(tmp_path, "0001", "other_leaves-0001.parquet", f"party = '{party}' and sequence = {sequence}")
+
+    assert (before.ok, before.roots, before.leaves) == (True, 1, 2)
+    assert places(check(tmp_path)) == [f"0001/{KARIYA}@4"]
+
+
+def test_an_export_from_before_the_other_leaves_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
+    """Where records are all of a log, its root holds; where other leaves lie between, the older export says that it
+    cannot show them, and is no clean bill."""
+    plain, mixed = tmp_path / "plain", tmp_path / "mixed"
+    exported(plain, country_rows(), newest_checkpoints())
+    rows = rows_of_a_mixed_log()
+    exported(mixed, rows, rows[Checkpoint])
+    for directory in (plain, mixed):
+        without(directory, "0001", "other_leaves")
+
+    assert (check(plain).ok, check(plain).roots) == (True, len(newest_checkpoints()))
+    assert [(one.place, "older export" in one.en) for one in check(mixed).found] == [(f"0001/{KARIYA}@4", True)]
+    with opened(plain) as asked:
+        _, found = asked.ask(Query("others", "", "", (), "select count(*) from other_leaves"), {})
+        assert list(found) == [(0,)]
+
+
+@pytest.mark.parametrize("sheet", ["institutions", "records"])
+def test_a_sheet_that_no_export_is_without_is_named(mine: Path, sheet: str) -> None:
+    """A manifest that leaves out the records, or whose they are, is told as that."""
+    without(mine, "0002", sheet)
+
+    assert places(check(mine)) == [f"0002/{sheet}"]
 
 
 def test_an_export_taken_out_of_the_middle_is_found(mine: Path) -> None:

@@ -341,3 +341,11 @@ def test_evidence_is_judged_anew() -> None:
     assert [one.check for one in found] == [FORKS, FORKS]
     assert "proved" in found[0].text
     assert "not proved" in found[1].text
+
+
+def test_a_log_of_nobody_is_named() -> None:
+    """A head under something that is no institution's code is found, since nobody will ever sign it."""
+    auditor = LogAuditor("nobody", KEYS.signing("nobody").public_key, [], [])
+    auditor.finish(LogHead("nobody", 0, merkle.to_bytes(merkle.EMPTY_FRONTIER), 0), [])
+
+    assert [(one.check, one.subject) for one in auditor.found] == [(HEADS, "nobody")]

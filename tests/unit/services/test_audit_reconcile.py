@@ -211,6 +211,7 @@ def held(name: str, deadline: int) -> Provision:
     """A hold at the provider."""
     values: dict[str, Any] = {"permit_id": f"p{name}", "exchange_id": name, "institution_code": TOYOTA, "state": "HELD"}
     plain = {"received_at": NOW, "remind_at": 0, "request": b"", "shown_digest": b"", "hold_deadline_at": deadline}
+    plain |= {"permit": b"", "permit_proof": b""}
     return Provision(**{field: (plain | values).get(field, "") for field in Provision._fields})
 
 

@@ -32,6 +32,7 @@ from factories import (
 from broker.errors import PeerFault
 from broker.keys import Keys
 from broker.rules.calendar import after_business_days
+from broker.rules.erasure import CORRECTED
 from broker.rules.exchange import State
 from broker.rules.permits import LIFE_MS
 from broker.tables import Checkpoint, CopyRecord, ListCopy, NetworkExchange, Provision, SetAside, Suspension
@@ -48,6 +49,7 @@ from schemas.records import (
     Permit,
     ProvidedInformation,
     ProvisionAnswered,
+    ProvisionErasureOrdered,
     ProvisionHeld,
     ProvisionRecorded,
     ProvisionReported,
@@ -145,6 +147,21 @@ def test_permit_is_served_once() -> None:
         decided(PROVISION, forwarded(period_from="20260101"), store, now=NOW + 1)
 
     assert (first.outcome, fault.value.rule) == ("ok", "PERMIT_REUSED")
+
+
+@pytest.mark.parametrize("copies", [[], [BLOCKED]], ids=["answered", "held_and_refused"])
+def test_the_permit_stays_with_its_use(copies: list[Any]) -> None:
+    """Body and proof as they were presented, after the answer, after a hold, and after the erasure of who it was
+    about: what shows that the network had permitted it must outlive Kafka's retention."""
+    store, presented = store_of(*copies, residents=[ATTACHED_HOME]), forwarded()
+    decided(PROVISION, presented, store)
+    if copies:
+        decided(PROVISION, refuses(store.tables[Provision]["p1",], HoldReason.OTHER), store)
+    decided(PROVISION, ProvisionErasureOrdered(EXCHANGE, CORRECTED, NOW, "op"), store)
+
+    row = store.tables[Provision]["p1",]
+    assert (row.state, row.linkage_code) == ("CLOSED", "")
+    assert (row.permit, row.permit_proof) == (presented.permit, presented.permit_proof)
 
 
 @pytest.mark.parametrize(("late_ms", "outcome"), [(-1, Outcome.OK), (0, Outcome.PERMIT_INVALID)])

@@ -29,7 +29,7 @@ from broker.errors import PeerFault
 from broker.rules import checkpoint, merkle
 from broker.rules.leaves import leaf_of, origin_of_log
 from broker.rules.records import SALT_BYTES, record_of, whole
-from broker.tables import Checkpoint, LogHead, LogRecord, PairHead
+from broker.tables import Checkpoint, CosignedLog, LogHead, LogRecord, PairHead
 from broker.topics import LANES, lane_of
 from schemas.codec import MAXIMUM_MESSAGE_BYTES, decode, encode
 from schemas.records import (
@@ -304,6 +304,37 @@ def test_later_records_do_not_put_off_the_checkpoint() -> None:
     decided(LOG, submitted(record(1)), store, now=NOW + 4000)
 
     assert store.tables[LogHead][(KARIYA,)].checkpoint_due_at == NOW + CHECKPOINT_MS
+
+
+@pytest.mark.parametrize("owner", ["", "刈谷市 ", "9900123210600000\n", "x" * 300])
+def test_a_head_of_nobody_is_told_once_and_never_signed(owner: str) -> None:
+    """A log's head without an institution's code is a fault that is named, and its timer is put to rest."""
+    head = LogHead(owner, 0, merkle.to_bytes(merkle.EMPTY_FRONTIER), NOW)
+    store = store_of(head, CosignedLog(owner, 0, 0, NOW, NOW))
+
+    first, second = (decided(LOG, CheckpointDue(owner, 0), store) for _ in range(2))
+
+    assert (first.outcome, first.say, second.outcome) == ("log_of_nobody", (), "late")
+    assert "not 16 digits" in first.alarm
+    assert store.tables[LogHead][(owner,)] == head._replace(checkpoint_due_at=0)
+    assert not store.tables[Checkpoint]
+
+
+def test_a_head_of_nobody_stops_no_other_log() -> None:
+    """In the running country the others' checkpoints go on being signed, whichever log is looked at first."""
+
+    async def scene(story: Story) -> None:
+        story.store.put([LogHead("nobody", 0, merkle.to_bytes(merkle.EMPTY_FRONTIER), 1)])
+        await story.ask(asks())
+        await story.pass_time(seconds=2 * CHECKPOINT_MS / 1000)
+
+    story = told(scene)
+    signed = {row.institution_code: row.size for row in story.rows(Checkpoint)}
+    heads = {row.institution_code: row for row in story.rows(LogHead)}
+
+    assert heads.pop("nobody").checkpoint_due_at == 0
+    assert signed == {code: head.size for code, head in heads.items()}
+    assert len(signed) == 3
 
 
 # ── records on their way ─────────────────────────────────────────────────────────────────────────────────────────

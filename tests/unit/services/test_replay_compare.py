@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from broker.tables import SetAside
+from broker.tables import Provision, SetAside
 from schemas.codec import TYPES, encode
 from schemas.records import (
     AnsweredKind,
@@ -137,6 +137,16 @@ def test_what_was_set_aside_is_compared_in_the_clear() -> None:
     assert list(row_differences("set_aside", key, then, then._replace(value=b"2bytes"), lambda v: v[1:])) == []
     (found,) = row_differences("set_aside", key, then, then._replace(value=b"2other"), lambda v: v[1:])
     assert found.field == "value"
+
+
+def test_a_permit_that_was_not_kept_then_is_no_difference() -> None:
+    """Rows from before permits were kept have none; another permit than was kept is a difference."""
+    now = Provision("p", ONE, B, "CLOSED", "OK", 5, "", "", b"", 0, 0, b"", "", "", b"permit", b"proof")
+    sides = [now._replace(permit=b"", permit_proof=b""), now._replace(permit=b"other")]
+
+    found = [list(row_differences("provisions", ("p",), then, now, bytes)) for then in sides]
+
+    assert [[one.field for one in each] for each in found] == [[], ["permit"]]
 
 
 def test_long_bytes_are_shown_by_length_and_digest() -> None:
