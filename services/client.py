@@ -53,6 +53,7 @@ class Client:
         self._topics = topics
         self._replies = [TopicPartition(*one) for one in replies]
         self._heard: list[Message] = []
+        self.ahead_ms = 0  # so far ahead of the machine the services are: more than none in a rehearsal alone
         self._producer: AIOKafkaProducer
         self._consumer: AIOKafkaConsumer
 
@@ -88,7 +89,8 @@ class Client:
     async def say_raw(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         """These bytes lie on this topic, whatever they are."""
         async with bounded(15, "saying a message"):
-            await self._producer.send_and_wait(topic, value, key=key, partition=partition)
+            at = time.time_ns() // 1_000_000 + self.ahead_ms if self.ahead_ms else None
+            await self._producer.send_and_wait(topic, value, key=key, partition=partition, timestamp_ms=at)
 
     async def say_all(self, messages: Sequence[Message]) -> int:
         """The messages lie on their topics, in their order on each; how many. For many at once."""

@@ -49,7 +49,10 @@ class Function(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """One measure of section III. ja: words by which it is found there; rule: what the software does about it."""
+    """One measure of section III. ja: words by which it is found there; rule: what the software does about it.
+
+    A measure for people or buildings alone has no scenario; contributes: what the software adds to it nevertheless.
+    """
 
     key: str
     section: str
@@ -57,9 +60,12 @@ class Measure(NamedTuple):
     nature: str
     rule_ja: str
     rule_en: str
+    modules: tuple[str, ...]
     tests: tuple[str, ...]
     commands: tuple[str, ...]
     scenarios: tuple[str, ...]
+    contributes_ja: str = ""
+    contributes_en: str = ""
 
 
 class Missing(NamedTuple):
@@ -155,24 +161,46 @@ def _reached(name: str) -> bool:
 
 
 def missing() -> list[Missing]:
-    """Everything the table names that is not there, and functions that name nothing."""
+    """Everything the table names that is not there, and every row that lacks a part it must have."""
     functions, measures = table()
-    found = []
-    for one in functions:
-        found += _absent(one.key, "module", one.modules, has_module)
-        found += _absent(one.key, "", one.reached, _reached)
-        found += _absent(one.key, "scenario", one.scenarios, lambda name: name in form.names())
-        found += _absent(one.key, "test", one.tests, has_test)
-        found += [
-            Missing(one.key, f"names no {part}") for part in ("modules", "reached", "tests") if not getattr(one, part)
-        ]
-    for measure in measures:
-        found += _absent(measure.key, "test", measure.tests, has_test)
-        found += _absent(measure.key, "command", measure.commands, lambda name: name in commands())
-        found += _absent(measure.key, "scenario", measure.scenarios, lambda name: name in form.names())
-        if measure.nature == "software" and not (measure.tests and measure.commands):
-            found.append(Missing(measure.key, "a measure of software names a test and a command"))
-    return found
+    return [gone for one in functions for gone in missing_of_function(one)] + [
+        gone for measure in measures for gone in missing_of_measure(measure)
+    ]
+
+
+def missing_of_function(one: Function) -> list[Missing]:
+    """What a function names that is not there, and what it does not name."""
+    return [
+        *_absent(one.key, "module", one.modules, has_module),
+        *_absent(one.key, "", one.reached, _reached),
+        *_absent(one.key, "scenario", one.scenarios, has_scenario),
+        *_absent(one.key, "test", one.tests, has_test),
+        *_unnamed(one, ("modules", "reached", "scenarios", "tests")),
+    ]
+
+
+def missing_of_measure(one: Measure) -> list[Missing]:
+    """The same of a measure. One without a scenario is not software's alone, and says what the software contributes."""
+    found = [
+        *_absent(one.key, "module", one.modules, has_module),
+        *_absent(one.key, "test", one.tests, has_test),
+        *_absent(one.key, "command", one.commands, lambda name: name in commands()),
+        *_absent(one.key, "scenario", one.scenarios, has_scenario),
+    ]
+    if one.nature not in NATURES:
+        found.append(Missing(one.key, f"nature {one.nature}"))
+    if one.scenarios or one.nature == "software":
+        return [*found, *_unnamed(one, ("modules", "commands", "scenarios", "tests"))]
+    return [*found, *_unnamed(one, ("contributes_ja", "contributes_en"))]
+
+
+def has_scenario(name: str) -> bool:
+    """A scenario that comes with the program."""
+    return name in form.names()
+
+
+def _unnamed(one: Function | Measure, parts: Sequence[str]) -> list[Missing]:
+    return [Missing(one.key, f"names no {part}") for part in parts if not getattr(one, part)]
 
 
 def _absent(key: str, kind: str, names: Sequence[str], there: Callable[[str], bool]) -> list[Missing]:
@@ -193,7 +221,8 @@ def page() -> str:
         "Made from `services/coverage.toml`; `chukan coverage` shows the same and looks whether all of it is there.",
         "",
         "「組織的措置」「物理的措置」は人や設備の仕事で、ここではソフトウェアが何を助けるかだけを書きます。",
-        "What people or buildings must do is marked so, with what the software contributes.",
+        "What people or buildings must do is marked so, with what the software contributes. A measure that names no",
+        "scenario is one of these: nothing of it can be tried by a program.",
     ]
     for system in dict.fromkeys(one.system for one in functions):
         lines += [
@@ -232,6 +261,11 @@ def _tests_shown(tests: Sequence[str]) -> str:
 def _measure_lines(one: Measure) -> list[str]:
     ja, en = NATURES[one.nature]
     lines = [f"**{one.key}** 「{one.ja}」 — {ja} / {en}", "", f"- {one.rule_ja}", f"  {one.rule_en}"]
+    if one.contributes_ja:
+        lines.append(f"- ソフトウェアの寄与 / what the software contributes: {one.contributes_ja}")
+        lines.append(f"  {one.contributes_en}")
+    if one.modules:
+        lines.append(f"- どこ / where: {', '.join(f'`{name}`' for name in one.modules)}")
     if one.tests:
         lines.append(f"- 破ろうとする試験 / the test that tries to break it: {_tests_shown(one.tests)}")
     if one.commands:

@@ -208,7 +208,7 @@ async def gather(
     store: PostgresStore, access: KafkaAccess, topics: Topics, exchange_id: str, limit: int = MESSAGES_LIMIT
 ) -> Material:
     """Everything that is left of an exchange."""
-    found = await _rows(store, exchange_id)
+    found = await rows_left(store, exchange_id)
     if found.is_empty:
         return found
     gathered = Gathered(exchange_id, found.exchange.record_identification_number if found.exchange else "")
@@ -232,7 +232,8 @@ def asked_at(found: Material) -> int:
     return next((row.requested_at for row in rows if row is not None), 0)
 
 
-async def _rows(store: PostgresStore, exchange_id: str) -> Material:
+async def rows_left(store: PostgresStore, exchange_id: str) -> Material:
+    """What the tables hold of an exchange; no message yet."""
     async with store.transaction() as transaction:
         exchanges: list[Exchange] = await transaction.rows(Exchange, [(exchange_id,)])
         networks: list[NetworkExchange] = await transaction.rows(NetworkExchange, [(exchange_id,)])

@@ -26,15 +26,31 @@ def coverage(json_: Json = False) -> None:
     else:
         keys = {one.key for one in gone}
         rows = [
-            (terminal.mark(one.key not in keys), one.system, str(one.number), one.ja, ", ".join(one.modules))
+            (
+                terminal.mark(one.key not in keys),
+                one.system,
+                str(one.number),
+                one.ja,
+                ", ".join(one.modules),
+                ", ".join(one.scenarios),
+            )
             for one in functions
         ]
-        terminal.show_table("機能 / functions", ("", "システム / system", "", "機能 / function", "どこ / where"), rows)
+        columns = ("", "システム / system", "", "機能 / function", "どこ / where", "シナリオ / scenarios")
+        terminal.show_table("機能 / functions", columns, rows)
         rows = [
-            (terminal.mark(one.key not in keys), one.key, covered.NATURES[one.nature][0], one.ja, one.rule_ja)
+            (
+                terminal.mark(one.key not in keys),
+                one.key,
+                covered.NATURES[one.nature][0],
+                one.ja,
+                one.contributes_ja or one.rule_ja,
+                ", ".join(one.scenarios) or "—",
+            )
             for one in measures
         ]
-        terminal.show_table("措置 / measures", ("", "", "種類 / nature", "措置 / measure", "きまり / rule"), rows)
+        columns = ("", "", "種類 / nature", "措置 / measure", "きまり・寄与 / rule", "シナリオ / scenarios")
+        terminal.show_table("措置 / measures", columns, rows)
         for one in gone:
             terminal.out().print(Text(f"欠けています / missing: {one.key}: {one.what}", style="bold red"))
         terminal.out().print(

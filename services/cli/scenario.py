@@ -59,7 +59,7 @@ def list_(json_: Json = False) -> None:
     found = [form.load(name) for name in form.names()]
     if json_:
         rows = [one._asdict() | {"steps": len(one.steps), "own": rehearsal.needs_own(one)} for one in found]
-        keys = ("name", "title_ja", "title_en", "source", "shortened", "steps", "own")
+        keys = ("name", "title_ja", "title_en", "source", "shortened", "stages", "steps", "own")
         terminal.show_json("scenarios", {"scenarios": [{key: row[key] for key in keys} for row in rows]})
         return
     rows_ = [(one.name, one.title_ja, one.title_en, len(one.steps), one.source) for one in found]
@@ -83,6 +83,12 @@ def run(
     chosen = [opened(name) for name in names or form.names()]
     tell = (lambda _: None) if json_ else show
     if memory:
+        away = [one.name for one in chosen if "memory" not in one.stages]
+        if away and not all_:
+            raise typer.BadParameter(f"{', '.join(away)}: 実物だけで実行できます / for real parts alone")
+        if away:
+            terminal.talk(f"実物だけのもの / left out, for real parts alone: {', '.join(away)}")
+        chosen = [one for one in chosen if "memory" in one.stages]
         played = []
         for one in chosen:
             played.append(play.in_memory(one))

@@ -77,7 +77,7 @@ MORE = 1000
 FAR = 253_402_300_800_000  # the year 10000, in milliseconds
 
 
-def hub_of(request: Request) -> Hub:
+async def hub_of(request: Request) -> Hub:
     """The hub behind the application."""
     hub: Hub = request.app.state.hub
     return hub

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -96,14 +96,54 @@ def identity_row(institution_code: str, request_id: str, integrated: str, acquis
     return HubOutgoing(institution_code, name, 0, Lane.BATCH.value, IDENTITY, reference, b"", now)
 
 
+class Voice(Protocol):
+    """How an institution's messages leave."""
+
+    async def say(self, messages: Sequence[Message]) -> None:
+        """All of them lie on their topics, in order; WorldFault when they do not."""
+
+    async def let_go(self) -> None:
+        """Nothing more is said for now."""
+
+
+class KafkaVoice:
+    """See `Voice`: with the institution's own credentials."""
+
+    def __init__(self, access: KafkaAccess, institution_code: str) -> None:
+        self._access = access
+        self._topics = Topics(1, frozenset({institution_code}))
+        self._producer: AIOKafkaProducer | None = None
+
+    async def say(self, messages: Sequence[Message]) -> None:
+        """See `Voice.say`."""
+        if self._producer is None:
+            producer = AIOKafkaProducer(**self._access.settings(), acks="all", enable_idempotence=True)
+            self._producer = producer
+            async with bounded(START_SECONDS, "starting a producer"):
+                await producer.start()
+        async with bounded(SAY_SECONDS, "saying messages"):
+            waiting = []
+            for message in messages:
+                to = self._topics.destination(message)
+                sent = self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
+                waiting.append(await sent)
+            await asyncio.gather(*waiting)
+
+    async def let_go(self) -> None:
+        """See `Voice.let_go`."""
+        if self._producer is not None:
+            await abandon(self._producer)
+            self._producer = None
+
+
 class Sender:
-    """One institution's voice."""
+    """One institution's voice, and what it may say now."""
 
     def __init__(
         self,
         hub: Hub,
         attached: Attached,
-        access: KafkaAccess,
+        voice: Voice,
         state: Callable[[], ServerState],
         reached: Callable[[str], None],
     ) -> None:
@@ -111,10 +151,8 @@ class Sender:
         self._reached = reached
         self._hub = hub
         self._attached = attached
-        self._access = access
+        self._voice = voice
         self._state = state
-        self._topics = Topics(1, frozenset({attached.institution_code}))
-        self._producer: AIOKafkaProducer | None = None
         self.wake = asyncio.Event()
 
     async def run(self, may_begin: asyncio.Event) -> None:
@@ -126,7 +164,7 @@ class Sender:
                     said = await self.step()
                 except WorldFault as fault:
                     EVENT.warning("world_away", reason=str(fault), instance=self._attached.institution_code)
-                    await self._let_go()
+                    await self._voice.let_go()
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
                 if said < AT_ONCE:
@@ -136,7 +174,7 @@ class Sender:
                     except TimeoutError:
                         continue
         finally:
-            await asyncio.shield(self._let_go())
+            await asyncio.shield(self._voice.let_go())
 
     async def step(self) -> int:
         """Say the next few that may be said; how many that were."""
@@ -150,7 +188,7 @@ class Sender:
         if not rows:
             return 0
         messages = [(row, message) for row in rows if (message := self._message(row, people)) is not None]
-        await self._say([message for _, message in messages])
+        await self._voice.say([message for _, message in messages])
         # A crash here says them once more after the restart; their numbers tell the server that they are the same.
         self._reached("hub_said")
         await self._note(rows, messages)
@@ -172,20 +210,6 @@ class Sender:
         number = opened(self._attached.vault, person)
         return IdentityNotified(row.institution_code, acquisition, number)
 
-    async def _say(self, messages: Sequence[Message]) -> None:
-        if self._producer is None:
-            producer = AIOKafkaProducer(**self._access.settings(), acks="all", enable_idempotence=True)
-            self._producer = producer
-            async with bounded(START_SECONDS, "starting a producer"):
-                await producer.start()
-        async with bounded(SAY_SECONDS, "saying messages"):
-            waiting = []
-            for message in messages:
-                to = self._topics.destination(message)
-                sent = self._producer.send(to.topic, encode(message), key=to.key, partition=to.partition)
-                waiting.append(await sent)
-            await asyncio.gather(*waiting)
-
     async def _note(self, rows: Sequence[HubOutgoing], messages: Sequence[tuple[HubOutgoing, Message]]) -> None:
         now, code = self._hub.now(), self._attached.institution_code
         noted: dict[str, list[str]] = {}
@@ -199,11 +223,6 @@ class Sender:
             for statement, names in sorted(noted.items()):
                 await db.query(QUERIES[statement], code, names, now)
             await db.query(QUERIES["forget_said"], code, [row.outgoing_id for row in rows])
-
-    async def _let_go(self) -> None:
-        if self._producer is not None:
-            await abandon(self._producer)
-            self._producer = None
 
 
 def opened(vault: NumberVault, person: HubPerson) -> str:

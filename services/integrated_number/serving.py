@@ -36,13 +36,13 @@ from services.client import Credentials
 from services.integrated_number import given, hearing
 from services.integrated_number.api import new_app
 from services.integrated_number.common import QUERIES, Attached, Hub, Limits
-from services.integrated_number.outgoing import Sender
+from services.integrated_number.outgoing import KafkaVoice, Sender
 from services.integrated_number.state import Watcher
 from services.processes import (
     KILL_POINT,
     KillPoint,
-    SystemClock,
     SystemRandomness,
+    clock_of,
     connect_patiently,
     limits_of,
     nothing,
@@ -77,7 +77,7 @@ def attached_of(known: Sequence[Credentials]) -> dict[str, Attached]:
 def new_hub(store: PostgresStore, known: Sequence[Credentials], config: Config) -> Hub:
     """The hub over a store."""
     limits = Limits(copies_a_part=config.hub_copies_a_part)
-    return Hub(store, attached_of(known), SystemClock(), SystemRandomness(), limits)
+    return Hub(store, attached_of(known), clock_of(config), SystemRandomness(), limits)
 
 
 def protector(known: Credentials) -> Callable[[bytes], bytes]:
@@ -115,7 +115,7 @@ def put_together(hub: Hub, known: Sequence[Credentials], config: Config, reached
     for one in known:
         code = one.institution_code
         state = partial(watcher.state, code)
-        running.senders[code] = Sender(hub, hub.attached(code), one.access, state, reached)
+        running.senders[code] = Sender(hub, hub.attached(code), KafkaVoice(one.access, code), state, reached)
         heard = running.heard[code] = asyncio.Event()
         running.workers.append(
             Worker(

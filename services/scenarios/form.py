@@ -14,13 +14,15 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from broker.errors import ConfigurationFault
-from services.scenarios.verbs import VERBS, Argument, Verb
+from services.scenarios.casting import Argument, Verb
+from services.scenarios.verbs import VERBS
 from services.world import HOUSEHOLD, LOCAL_TAX, VACCINATION
 
 FILES = resources.files("services.scenarios") / "files"
 KINDS = {"vaccination": VACCINATION, "household": HOUSEHOLD, "local_tax": LOCAL_TAX}
-TOP = ("title_ja", "title_en", "source", "shortened", "actors", "parameters", "step", "records")
+TOP = ("title_ja", "title_en", "source", "shortened", "stages", "actors", "parameters", "step", "records")
 REQUIRED = ("title_ja", "title_en", "source", "actors", "step", "records")
+STAGES = ("memory", "real")
 ACTORS = ("institutions", "people")
 PERSON = ("home", "previous")
 RECORD = re.compile(r"(INQUIRER|NETWORK|PROVIDER) [A-Z_]+( [A-Z_]+)?")
@@ -52,7 +54,8 @@ class Step(NamedTuple):
 class Scenario(NamedTuple):
     """A scenario file. institutions: name → municipality's name; records: step → records it must leave.
 
-    shortened: what on real parts takes less time than in life, in words; empty when nothing does.
+    shortened: what on real parts takes less time than in life, in words; empty when nothing does. stages: where it can
+    be played: in memory and on real parts, or on real parts alone, for what only they can refuse.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Scenario(NamedTuple):
     title_en: str
     source: str
     shortened: str
+    stages: tuple[str, ...]
     institutions: Mapping[str, str]
     people: Mapping[str, Person]
     steps: tuple[Step, ...]
@@ -113,6 +117,7 @@ class _Reading:
     def scenario(self) -> Scenario:
         self._keys("", self.found, TOP, REQUIRED)
         texts = {key: self._text_at(key) for key in TOP[:4]}
+        stages = self._stages()
         actors = self._table("actors")
         self._keys("actors", actors, ACTORS, ACTORS[:1])
         parameters = self._table("parameters")
@@ -122,13 +127,21 @@ class _Reading:
         people = dict(self._people(actors.get("people", {}), institutions))
         steps = tuple(self._steps(institutions, people, parameters))
         records = dict(self._records(steps))
-        return Scenario(self.name, **texts, institutions=institutions, people=people, steps=steps, records=records)
+        return Scenario(
+            self.name, **texts, stages=stages, institutions=institutions, people=people, steps=steps, records=records
+        )
 
     def _text_at(self, key: str) -> str:
         value = self.found.get(key, "")
         if not isinstance(value, str):
             raise self.fail(key, "must be text")
         return value
+
+    def _stages(self) -> tuple[str, ...]:
+        value = self.found.get("stages", list(STAGES))
+        if value not in (list(STAGES), [STAGES[-1]]):
+            raise self.fail("stages", 'must be ["real"] or left out: both')
+        return tuple(value)
 
     def _table(self, key: str) -> Mapping[str, Any]:
         value = self.found.get(key, {})

@@ -7,109 +7,55 @@ and that the first fault of any worker ends the play with that fault. Leaves bad
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, cast
 
 import structlog
+from starlette.types import ASGIApp
 
 from broker.adapters.memory import MemoryBroker, MemoryLog, MemoryStore
-from broker.adapters.postgres import QUERIES
+from broker.adapters.postgres import PostgresStore
 from broker.adapters.virtual_time import SeededRandomness, VirtualClock, VirtualTimeLoop
 from broker.envelope import messages_in, origin_of
-from broker.errors import NotHeard
+from broker.errors import ConfigurationFault, NotHeard
 from broker.keys import Keys
 from broker.ports import Delivered, Outgoing
-from broker.rules.checks import Text
+from broker.rules import checks
+from broker.rules.checks import History, Text
 from broker.runtime import Limits, Worker
-from broker.tables import TABLE_OF, CopyRecord, Exchange, LogRecord, Provision
+from broker.service import Service
+from broker.tables import TABLE_OF, LogRecord, NetworkCode
 from broker.topics import MAXIMUM_RECORD_BYTES, Topics
 from schemas.codec import decode, encode
 from schemas.records import Message
+from services import scan
 from services.assembly import NAMES, assemble
+from services.audit.material import Gathered, Material, rows_left, sources_of
+from services.integrated_number import given, hearing
+from services.integrated_number.api import new_app
+from services.integrated_number.common import Hub
+from services.integrated_number.outgoing import Sender
+from services.integrated_number.state import Watcher
+from services.network import NETWORK_CODE
+from services.scenarios.hub_calls import call_app, new_hub
+from services.scenarios.memory_store import RehearsalStore
 from services.scenarios.plan import PLAN
-from services.scenarios.stage import INSTITUTION
+from services.scenarios.stage import INSTITUTION, Call, Called
+from services.staff import demonstration
+from services.staff.passwords import hashed
 from services.world import Plan, World
 
 SHARDS = 2
+HUB = "hub"
 START_MS = 1_790_000_000_000
+WORD_OF_STAFF = "simulated staff of this memory"
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.1
 LIMITS = Limits(
     batch_messages=50, wait_seconds=0.5, retry_seconds=0.05, lease_seconds=5, patience_seconds=1e9, timer_seconds=1.0
 )
-
-
-Tables = Mapping[type[Any], Mapping[tuple[Any, ...], Any]]
-
-
-def _selected(
-    kind: type[Any], columns: tuple[str, ...], wanted: Callable[[Any, int], bool]
-) -> Callable[..., list[dict[str, Any]]]:
-    """What an operator's statement finds: these columns of the rows that are wanted before a moment."""
-
-    def query(tables: Tables, before: int, limit: int) -> list[dict[str, Any]]:
-        found = {tuple(getattr(row, name) for name in columns) for row in tables[kind].values() if wanted(row, before)}
-        return [dict(zip(columns, values, strict=True)) for values in sorted(found)[:limit]]
-
-    return query
-
-
-EXCHANGE = ("exchange_id",)
-# The statements of `services.erasure` as broker/adapters/queries.sql has them.
-QUERY: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
-    "records_to_erase": _selected(
-        LogRecord,
-        ("institution_code", "sequence"),
-        lambda row, before: row.recorded_at < before and row.detail != b"",
-    ),
-    "exchanges_to_erase": _selected(
-        Exchange,
-        EXCHANGE,
-        lambda row, before: row.requested_at < before and row.integrated_number != "" and row.outcome != "",
-    ),
-    "answers_to_erase": _selected(
-        Exchange, EXCHANGE, lambda row, before: row.requested_at < before and row.answer != b"" and row.outcome != ""
-    ),
-    "provisions_to_erase": _selected(
-        Provision,
-        EXCHANGE,
-        lambda row, before: row.received_at < before and row.linkage_code != "" and row.state != "HELD",
-    ),
-    "copies_to_erase": _selected(
-        CopyRecord,
-        ("institution_code", "integrated_number", "spi_name_code"),
-        lambda row, before: 0 < row.known_to < before and row.digest != b"",
-    ),
-}
-
-
-def _exchanges_of_code(tables: Tables, institution_code: str, code: str) -> list[dict[str, Any]]:
-    rows = [*tables[Provision].values(), *tables[Exchange].values()]
-    mine = {row.exchange_id for row in rows if (row.institution_code, row.linkage_code) == (institution_code, code)}
-    return [{"exchange_id": name} for name in sorted(mine)]
-
-
-def _records_of_network(tables: Tables, institution_code: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    rows = [row for row in tables[LogRecord].values() if row.institution_code == institution_code]
-    return [row._asdict() for row in rows if row.exchange_id in names and row.party == "NETWORK"]
-
-
-QUERY = {**QUERY, "exchanges_of_code": _exchanges_of_code, "records_of_network": _records_of_network}
-
-
-class RehearsalStore(MemoryStore):
-    """Tables in memory that also take what operators of a real installation load."""
-
-    async def load(self, _: type[Any], rows: Sequence[Any]) -> None:
-        """See `PostgresStore.load`."""
-        self.put(rows)
-
-    async def query(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
-        """See `PostgresStore.query`; the statements that scenarios need, and no other."""
-        name = next(name for name, text in QUERIES.items() if text == statement)
-        return QUERY[name](self.tables, *arguments)
 
 
 class Ground(MemoryStore):
@@ -123,6 +69,9 @@ class Ground(MemoryStore):
         self.put(self.world.witness_duties(2))
         for rows in self.world.rows():
             self.put(rows)
+        self.put(self.world.hub_counters())
+        self.put(self.world.hub_rows())
+        self.put(demonstration.rows((NETWORK_CODE, *self.world.names), hashed(WORD_OF_STAFF), plan.at))
 
 
 @cache
@@ -162,18 +111,22 @@ class MemoryStage:
     """See `Stage`."""
 
     name = "memory"
+    own = True
 
     def __init__(self, loop: VirtualTimeLoop, tag: str) -> None:
         base = ground()
         self.tag = tag
         self.world: World = base.world
         self.store = fresh(base)
+        self.randomness = SeededRandomness(3)
         self.broker = MemoryBroker()
-        self._keys = base.keys
+        self.keys = base.keys
         self._loop = loop
         self._clock = MovedClock(loop)
         self._topics = Topics(SHARDS, frozenset(self.world.attached))
-        self._services = assemble(self._keys, SeededRandomness(1))
+        self._services = assemble(self.keys, SeededRandomness(1))
+        self._hub: Hub | None = None
+        self._app: ASGIApp | None = None
         self._workers: dict[str, list[asyncio.Task[None]]] = {}
         self._heard: dict[str, list[Any]] = {}
         self._read: dict[str, int] = {}
@@ -203,15 +156,18 @@ class MemoryStage:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _worker(self, name: str, shard: int) -> Worker:
+        return self._worker_of(self._services[name], shard, self._topics)
+
+    def _worker_of(self, service: Service, shard: int, topics: Topics) -> Worker:
         return Worker(
-            self._services[name],
+            service,
             shard,
-            f"{name}-{shard}",
-            topics=self._topics,
+            f"{service.name}-{shard}",
+            topics=topics,
             log=MemoryLog(self.broker),
             store=self.store,
             clock=self._clock,
-            protect=self._keys.protector(SeededRandomness(2)),
+            protect=self.keys.protector(SeededRandomness(2)),
             limits=LIMITS,
         )
 
@@ -239,10 +195,6 @@ class MemoryStage:
     def _append(self, message: Message) -> None:
         to = self._topics.destination(message)
         self.broker.append(Outgoing(to.topic, to.partition, to.key, encode(message), (), self.now_ms()))
-
-    def private_key(self, institution_code: str) -> bytes:
-        """See `Stage.private_key`."""
-        return self._keys.institutions.sealing_private(institution_code)
 
     async def hear(self, institution_code: str, wanted: Callable[[Any], bool], channel: str = INSTITUTION) -> Any:
         """See `Stage.hear`."""
@@ -281,9 +233,71 @@ class MemoryStage:
         return [row for row in self.store.tables[LogRecord].values() if row.exchange_id == exchange_id]
 
     @property
-    def codes_key(self) -> bytes:
-        """See `Stage.codes_key`."""
-        return self._keys.network_codes
+    def staff_password(self) -> str:
+        """See `Stage.staff_password`."""
+        return WORD_OF_STAFF
+
+    @property
+    def hub(self) -> Hub:
+        """See `Stage.hub`."""
+        if self._hub is None:
+            self._hub = new_hub(self.store, self.keys, self.world.attached, self, self.randomness)
+        return self._hub
+
+    async def call_hub(self, call: Call) -> Called:
+        """See `Stage.call_hub`: the same application, without a socket."""
+        if self._app is None:
+            self._app = await self._serve_hub()
+        return await call_app(self._app, call)
+
+    async def _serve_hub(self) -> ASGIApp:
+        """The hub begins to serve: it watches the server, hears for each institution, and says what waits."""
+        watcher = Watcher(self.hub)
+        await watcher.look()
+        senders: dict[str, Sender] = {}
+        parts = [watcher.run()]
+        for code in self.world.attached:
+            worker = self._worker_of(hearing.service(code), 0, hearing.OwnTopics(code))
+            senders[code] = Sender(
+                self.hub, self.hub.attached(code), self, partial(watcher.state, code), lambda _: None
+            )
+            wake = senders[code].wake
+            parts += [worker.run(), senders[code].run(worker.serving)]
+            parts.append(given.run(self.hub, code, worker.serving, asyncio.Event(), wake))
+        self._workers[HUB] = [asyncio.create_task(part) for part in parts]
+        return new_app(self.hub, watcher, lambda code: senders[code].wake.set())
+
+    async def let_go(self) -> None:
+        """See `services.integrated_number.outgoing.Voice.let_go`; what it says is said by `say`."""
+
+    async def say_from(self, service: str, messages: Sequence[Message]) -> None:  # noqa: ARG002 - memory has no rights
+        """See `Stage.say_from`."""
+        await self.say(messages)
+
+    async def messages_of(self, kind: type[Any]) -> Sequence[Any]:
+        """See `Stage.messages_of`."""
+        names = self._topics.names(kind)
+        records = [record for (topic, _), log in self.broker.logs.items() if topic in names for record in log]
+        return [one for record in records for one in opened(record) if isinstance(one, kind)]
+
+    async def material(self, exchange_id: str) -> Material:
+        """See `Stage.material`."""
+        found = await rows_left(cast(PostgresStore, self.store), exchange_id)
+        gathered = Gathered(exchange_id, found.exchange.record_identification_number if found.exchange else "")
+        for source in sources_of(exchange_id, self._topics):
+            for record in self.broker.logs[source]:
+                gathered.add(record)
+        return found._replace(said=gathered.all())
+
+    async def look_everywhere(self) -> Sequence[tuple[str, str]]:
+        """See `Stage.look_everywhere`."""
+        history = History(texts=list(self.texts()), codes=list(self.store.tables[NetworkCode].values()))
+        found = [(scan.NUMBER, one.subject) for one in checks.no_individual_numbers(history)]
+        return [*found, *((scan.CODES, one.subject) for one in checks.codes_apart(history))]
+
+    async def reach(self, user: str, topic: str) -> str:
+        """See `Stage.reach`."""
+        raise ConfigurationFault(f"{user} and {topic}: memory has no users and no rights; this is for real parts alone")
 
     @asynccontextmanager
     async def store_of(self, institution_code: str) -> AsyncIterator[Any]:  # noqa: ARG002 - memory has no roles

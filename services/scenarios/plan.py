@@ -13,7 +13,7 @@ from services.scenarios.form import Scenario
 from services.world import Plan, Resident, World
 
 BAND = 100
-SCENARIOS_AT_MOST = 20
+SCENARIOS_AT_MOST = 38
 PLAN = Plan(seed=3, institutions=4, residents=BAND * SCENARIOS_AT_MOST, attached=4, boards=1)
 
 

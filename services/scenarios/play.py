@@ -12,17 +12,18 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from broker.adapters.virtual_time import VirtualTimeLoop, run_virtual
-from broker.errors import Fault
+from broker.errors import ConfigurationFault, Fault
 from broker.rules import checks
 from broker.rules.checks import History
 from broker.rules.records import whole
 from broker.tables import Exchange, LogRecord, NetworkCode
 from schemas.records import ProvisionRecorded
 from services.scenarios import form, memory_stage, plan
+from services.scenarios.casting import BY_INQUIRY, Cast
 from services.scenarios.form import Scenario, Step
 from services.scenarios.memory_stage import MemoryStage
-from services.scenarios.stage import Stage
-from services.scenarios.verbs import BY_INQUIRY, VERBS, Cast
+from services.scenarios.stage import NOT_HERE, Stage
+from services.scenarios.verbs import VERBS
 
 
 class Seen(NamedTuple):
@@ -114,8 +115,11 @@ async def play(scenario: Scenario, stage: Stage, place: int) -> Played:
 
 async def played(cast: Cast, step: Step) -> Seen:
     """One step."""
+    verb = VERBS[step.verb]
+    if verb.alone and not cast.stage.own:
+        return Seen(step, {}, f"{ConfigurationFault.__name__}: {NOT_HERE}")
     try:
-        return Seen(step, await VERBS[step.verb].act(cast, step.arguments))
+        return Seen(step, await verb.act(cast, step.arguments))
     except Fault as fault:
         return Seen(step, {}, f"{type(fault).__name__}: {fault}")
 

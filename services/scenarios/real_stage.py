@@ -12,23 +12,36 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Consumer
 from confluent_kafka import admin as kafka_admin
 
+from broker.adapters.kafka import KafkaAccess
 from broker.adapters.postgres import PostgresStore
 from broker.embedded.directory import write_private
+from broker.envelope import messages_in, origin_of
 from broker.errors import ConfigurationFault, NotHeard
+from broker.keys import Keys
 from broker.tables import LogRecord
+from broker.topics import MAXIMUM_RECORD_BYTES, Topics
+from schemas.codec import Undecodable, decode
 from schemas.records import Message
 from services import city_desk, records
+from services.access import user_of
+from services.audit.material import Material, gather
 from services.client import Client
-from services.processes import SystemClock
+from services.integrated_number.common import Hub
+from services.processes import SystemClock, SystemRandomness
 from services.running import Running, Say
-from services.scenarios.stage import INSTITUTION
-from services.up import STOP_SECONDS, System
+from services.scan import scan
+from services.scenarios.hub_calls import call_url, new_hub
+from services.scenarios.stage import INSTITUTION, NOT_HERE, Call, Called
+from services.staff import demonstration
+from services.topic_reader import librdkafka, reading
+from services.up import HUB, STOP_SECONDS, System
 from services.world import World
 
 PATIENCE_SECONDS = 40.0
@@ -55,6 +68,7 @@ class RealStage:
         self.world = world
         self.store = store
         self.tag = ""
+        self.randomness = SystemRandomness()
         self._running = running
         self._say = say
         self._stack = stack
@@ -98,12 +112,9 @@ class RealStage:
             found = await self._stack.enter_async_context(city_desk.desk(self._running, institution_code, channel))
             if found is None:
                 raise ConfigurationFault(f"there are no credentials of {institution_code} for {channel} here")
+            found.ahead_ms = self._offset_ms
             self._desks[key] = found
         return self._desks[key]
-
-    def private_key(self, institution_code: str) -> bytes:
-        """See `Stage.private_key`."""
-        return self._clients[institution_code][1]
 
     async def until(self, there: Callable[[], Any]) -> Any:
         """See `Stage.until`."""
@@ -120,9 +131,62 @@ class RealStage:
         return [kept.row for kept in await records.of_exchange(self.store, exchange_id)]
 
     @property
-    def codes_key(self) -> bytes:
-        """See `Stage.codes_key`."""
-        return self._running.keys.network_codes
+    def keys(self) -> Keys:
+        """See `Stage.keys`."""
+        return self._running.keys
+
+    @property
+    def staff_password(self) -> str:
+        """See `Stage.staff_password`."""
+        installation = self._running.installation
+        password = demonstration.password_in(installation.secrets) if installation else ""
+        if not password:
+            raise ConfigurationFault("staff are no demonstration's here any more (`chukan staff enforce`)")
+        return password
+
+    @property
+    def hub(self) -> Hub:
+        """See `Stage.hub`."""
+        return new_hub(self.store, self.keys, self.world.attached, self, self.randomness)
+
+    async def call_hub(self, call: Call) -> Called:
+        """See `Stage.call_hub`: the hub that serves in this installation."""
+        installation = self._running.installation
+        mark = installation.run / f"{HUB}.ready" if installation else None
+        if mark is None or not mark.exists():
+            raise ConfigurationFault("no hub serves in this installation")
+        return await asyncio.to_thread(call_url, mark.read_text(encoding="utf-8"), call)
+
+    async def say_from(self, service: str, messages: Sequence[Message]) -> None:
+        """See `Stage.say_from`: as the service's own Kafka user."""
+        async with self._running.voice(user_of(service)) as say:
+            await say(messages)
+
+    async def messages_of(self, kind: type[Any]) -> Sequence[Any]:
+        """See `Stage.messages_of`."""
+        topics = Topics(self._running.config.shards, frozenset(self.world.attached))
+        found: list[Any] = []
+        async with reading(self._running.administrator, topics.names(kind)) as reader:
+            async for batch in reader.batches():
+                for record in batch:
+                    with suppress(Undecodable):
+                        bundle = messages_in(record, origin_of(record), MAXIMUM_RECORD_BYTES)
+                        found += [decode(one.value) for one, _ in bundle if one.value]
+        return [one for one in found if isinstance(one, kind)]
+
+    async def material(self, exchange_id: str) -> Material:
+        """See `Stage.material`."""
+        topics = Topics(self._running.config.shards, frozenset(self.world.attached))
+        return await gather(self.store, self._running.administrator, topics, exchange_id)
+
+    async def look_everywhere(self) -> Sequence[tuple[str, str]]:
+        """See `Stage.look_everywhere`: `chukan scan`."""
+        directory = self._running.installation.directory if self._running.installation else None
+        return (await scan(self.store, self._running.administrator, directory)).places
+
+    async def reach(self, user: str, topic: str) -> str:
+        """See `Stage.reach`."""
+        return await asyncio.to_thread(refusal_of, self._running.access(user), topic)
 
     def store_of(self, institution_code: str) -> AbstractAsyncContextManager[Any]:
         """See `Stage.store_of`."""
@@ -130,12 +194,14 @@ class RealStage:
 
     # ── in an installation of one's own ──────────────────────────────────────────────────────────────────────────
 
+    @property
+    def own(self) -> bool:
+        """See `Stage.own`."""
+        return self._system is not None
+
     def _own(self) -> System:
         if self._system is None:
-            raise ConfigurationFault(
-                "this step stops services or moves the clock; it is played in an installation of its own only "
-                "(leave --data-dir out)"
-            )
+            raise ConfigurationFault(NOT_HERE)
         return self._system
 
     async def pass_time(self, seconds: int) -> None:
@@ -143,6 +209,8 @@ class RealStage:
         system = self._own()
         await asyncio.sleep(SETTLE_SECONDS)
         self._offset_ms += seconds * 1000
+        for client in (*(one for one, _ in self._clients.values()), *self._desks.values()):
+            client.ahead_ms = self._offset_ms
         await asyncio.to_thread(set_clock, system, self._offset_ms)
         await asyncio.sleep(SETTLE_SECONDS)
 
@@ -161,6 +229,17 @@ class RealStage:
             fleet.wait_ready(PATIENCE_SECONDS)
 
         await asyncio.to_thread(serve)
+
+
+def refusal_of(access: KafkaAccess, topic: str) -> str:
+    """The name of Kafka's error when this user asks for the beginning of a topic; empty when it is given. Blocking."""
+    settings = librdkafka(access) | {"group.id": "nobody", "enable.auto.commit": False}
+    consumer = Consumer(settings)
+    try:
+        error = consumer.list_topics(topic, timeout=20).topics[topic].error
+    finally:
+        consumer.close()
+    return str(error.name()) if error is not None else ""
 
 
 def clock_file(directory: Path) -> Path:

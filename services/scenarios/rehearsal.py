@@ -49,7 +49,7 @@ def in_own_installation(
     """The scenarios in a new installation, which is stopped at the end."""
     world_plan = plan.PLAN._replace(at=SystemClock().now_ms() - 1000)
     extra = real_stage.extra_settings(directory)
-    with System(Installation(directory, config), world_plan, layout="separate", extra=extra) as system:
+    with System(Installation(directory, config), world_plan, layout="separate", extra=extra, hub=True) as system:
         real_stage.let_time_run_ahead(system)
         running = attach(config, directory, chosen=True)
         return asyncio.run(on_stage(running, system.world, system, in_order(scenarios), tell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from assessment import FUNCTIONS, MEASURES, NOT_YET
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from services import coverage
 from services.__main__ import command
 from services.coverage import Missing
+from services.scenarios import form
 
 
 def run() -> Result:
@@ -71,13 +73,66 @@ def test_a_name_is_looked_up_for_real(there: object, not_there: object) -> None:
 
 
 def test_every_measure_says_what_kind_it_is() -> None:
-    """A measure of software has a rule in both languages, a test and a command; the others say who they are for."""
+    """A rule in both languages; without a scenario it is for people or buildings and says what the software adds."""
     _, measures = coverage.table()
+    untried = [one for one in measures if not one.scenarios]
 
     assert {one.nature for one in measures} == set(coverage.NATURES)
     assert [one.key for one in measures if not (one.rule_ja and one.rule_en)] == []
-    software = [one for one in measures if one.nature == "software"]
-    assert [one.key for one in software if not (one.tests and one.commands)] == []
+    assert {one.nature for one in untried} == {"organisational", "physical"}
+    assert [one.key for one in untried if not (one.contributes_ja and one.contributes_en)] == []
+    assert [one.key for one in measures if one.scenarios and not (one.modules and one.tests and one.commands)] == []
+
+
+@pytest.mark.parametrize("part", ["modules", "reached", "scenarios", "tests"])
+def test_a_function_that_lacks_a_part_is_told(part: str) -> None:
+    """Module, way in, scenario and test: whichever a function does not name is missing; so is one that is not there."""
+    one = next(function for function in coverage.table()[0] if function.key == "中間サーバー 9")
+    dreamt = one._replace(**{part: ("command dream",)})  # type: ignore[arg-type]
+
+    assert coverage.missing_of_function(one) == []
+    assert coverage.missing_of_function(one._replace(**{part: ()})) == [  # type: ignore[arg-type]
+        Missing(one.key, f"names no {part}")
+    ]
+    assert [gone.what.rpartition("command dream")[1] for gone in coverage.missing_of_function(dreamt)] == [
+        "command dream"
+    ]
+
+
+@pytest.mark.parametrize("part", ["modules", "commands", "scenarios", "tests"])
+def test_a_measure_of_software_that_lacks_a_part_is_told(part: str) -> None:
+    """A measure of software without a module, command, scenario or test is missing it, whatever it contributes."""
+    one = next(measure for measure in coverage.table()[1] if measure.key == "III-6-2-4")
+    excused = one._replace(contributes_ja="いろいろ", contributes_en="much", **{part: ()})  # type: ignore[arg-type]
+
+    assert coverage.missing_of_measure(one) == []
+    assert coverage.missing_of_measure(excused) == [Missing(one.key, f"names no {part}")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"contributes_ja": ""}, {"names no contributes_ja"}),
+        ({"contributes_en": ""}, {"names no contributes_en"}),
+        ({"nature": "software"}, {f"names no {part}" for part in ("modules", "commands", "scenarios", "tests")}),
+        ({"nature": "unheard of"}, {"nature unheard of"}),
+        ({"scenarios": ("a_dream",)}, {"scenario a_dream", "names no modules", "names no commands", "names no tests"}),
+    ],
+)
+def test_a_measure_without_a_scenario_must_say_why(changed: dict[str, Any], told: set[str]) -> None:
+    """It is for people or buildings, by a field of its own, and says in both languages what the software adds."""
+    one = next(measure for measure in coverage.table()[1] if measure.key == "III-4-1")
+
+    assert coverage.missing_of_measure(one) == []
+    assert {gone.what for gone in coverage.missing_of_measure(one._replace(**changed))} == told
+
+
+def test_every_scenario_is_some_rows() -> None:
+    """A scenario that no function and no measure names would show nothing of the assessment."""
+    functions, measures = coverage.table()
+
+    of_functions = {name for one in functions for name in one.scenarios}
+    assert set(form.names()) == of_functions | {name for one in measures for name in one.scenarios}
 
 
 def test_the_page_is_current() -> None:

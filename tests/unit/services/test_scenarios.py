@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 
 import pytest
+from typer.testing import CliRunner
 
 from broker.adapters.postgres import QUERIES
+from broker.adapters.virtual_time import VirtualTimeLoop, run_virtual
+from broker.errors import OwnFault
 from broker.rules.numbers import find_individual_numbers
-from services.scenarios import form, plan, play
-from services.scenarios.form import ScenarioFault
-from services.scenarios.memory_stage import QUERY
+from broker.tables import InstitutionKey
+from services.__main__ import command
+from services.integrated_number.common import QUERIES as HUB_QUERIES
+from services.scenarios import form, memory_store, plan, play
+from services.scenarios.casting import Cast
+from services.scenarios.form import ScenarioFault, Step
+from services.scenarios.memory_stage import MemoryStage
+from services.scenarios.play import Seen
 from services.scenarios.verbs import VERBS
 
 GOOD = """title_ja = "題"
@@ -73,6 +81,8 @@ def test_a_good_file_is_read() -> None:
         ('"INQUIRER OK"', '"INQUIRE OK"', r"records.history: must be a list of texts like"),
         ('[records]\nhistory = ["INQUIRER OK", "NETWORK OK", "PROVIDER OK"]', "[records]", r"'history' are missing"),
         ("[[step]]", "[[step", r"bad.toml: not TOML"),
+        ('source = "III-6"', 'source = "III-6"\nstages = ["memory"]', r"bad.toml:4: stages: must be \[\"real\"\]"),
+        ('source = "III-6"', 'source = "III-6"\nstages = "real"', r"bad.toml:4: stages: must be"),
     ],
 )
 def test_whatever_is_wrong_is_named_with_its_place(before: str, after: str, told: str) -> None:
@@ -83,6 +93,48 @@ def test_whatever_is_wrong_is_named_with_its_place(before: str, after: str, told
         form.parse("bad", GOOD.replace(before, after))
 
 
+def test_few_scenarios_are_for_real_parts_alone() -> None:
+    """What only PostgreSQL and Kafka can refuse; everything else plays on both. In memory such a one is refused."""
+    alone = [name for name in form.names() if form.load(name).stages != ("memory", "real")]
+    result = CliRunner().invoke(command(), ["scenario", "run", "kept_apart", "--memory"])
+    played = play.in_memory(form.load("kept_apart"))
+
+    assert alone == ["kept_apart"]
+    assert {one.verb for one in form.load("kept_apart").steps} == {"ask", "pry", "trespass", "tablet_reads"}
+    assert (result.exit_code, "kept_apart" in result.stderr) == (2, True)
+    assert not played.ok
+
+
+def test_where_somebody_is_served_nothing_is_meddled_with() -> None:
+    """What stops services, moves the clock, takes keys away or rewrites records is refused before it is done."""
+
+    async def main() -> Seen:
+        stage = MemoryStage(loop, "S0")
+        stage.own = False  # as an installation that serves already
+        cast = Cast("key_rotation", stage, {"kariya": stage.world.attached[0]}, {})
+        seen = await play.played(cast, Step(1, "rotate_key", "rotated", {"at": "kariya", "overlap_days": 7}, {}))
+        assert stage.store.tables[InstitutionKey] == {}
+        return seen
+
+    loop = VirtualTimeLoop()
+    seen = run_virtual(main(), loop)
+    meddling = {name for name, verb in VERBS.items() if verb.alone}
+
+    assert "in an installation of its own only" in seen.fault
+    assert meddling == {
+        *("pass_time", "pass_hold_deadline", "stop_service", "start_service"),
+        *("rotate_key", "revoke_key", "misuse_permit", "lose_record", "rewrite_log", "plant"),
+    }
+
+
+async def test_a_statement_that_memory_does_not_know_is_a_fault() -> None:
+    """A desk or hub that asks something new is told so, instead of being told that there is nothing."""
+    store = memory_store.RehearsalStore()
+
+    with pytest.raises(OwnFault, match="no such statement in memory: select everything"):
+        await store.query("select everything")
+
+
 def test_a_municipality_must_be_in_the_world() -> None:
     """An actor of another world is told before anything is played."""
     scenario = form.parse("far", GOOD.replace("豊田市", "大阪市"))
@@ -91,7 +143,7 @@ def test_a_municipality_must_be_in_the_world() -> None:
         play.in_memory(scenario)
 
 
-@pytest.mark.parametrize("name", form.names())
+@pytest.mark.parametrize("name", [name for name in form.names() if "memory" in form.load(name).stages])
 def test_every_scenario_ends_as_its_file_says(name: str) -> None:
     """Each step, each record, and no individual number or pair of codes where it must not be."""
     played = play.in_memory(form.load(name))
@@ -142,4 +194,5 @@ def test_there_is_room_for_every_scenario() -> None:
 
 def test_statements_in_memory_are_those_of_the_database() -> None:
     """A statement that changes its name in SQL does not live on in memory."""
-    assert set(QUERY) <= set(QUERIES)
+    assert set(memory_store.OF_THE_SERVER) <= set(QUERIES)
+    assert {*memory_store.OF_THE_HUB, *memory_store.OF_THE_STORE} <= set(HUB_QUERIES)
