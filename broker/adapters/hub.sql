@@ -99,7 +99,7 @@ select * from hub_copy_batches where institution_code = $1 and file_id = $2 orde
 
 -- name: parts_of_file
 -- How many numbered parts of a file or transmission there are.
-select count(*) from hub_copy_batches where institution_code = $1 and file_id = $2
+select count(*) as parts from hub_copy_batches where institution_code = $1 and file_id = $2
 
 -- name: send_again
 -- What was sent of a person counts as not sent: after a correction every copy goes out anew.

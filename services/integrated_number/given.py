@@ -249,7 +249,8 @@ class Parts:
             batch_id, file_id = f"HB{self._hub.token()}", named(self._caller, self._transmission)
             part, changes = 1, list(self._changes.values())
             if file_id:
-                part += (await self._db.query(QUERIES["parts_of_file"], self._caller.institution_code, file_id))[0][0]
+                (row,) = await self._db.query(QUERIES["parts_of_file"], self._caller.institution_code, file_id)
+                part += row["parts"]
             await part_queued(self._hub, self._db, self._caller, batch_id, file_id, part, "CHANGE", changes)
             self._changes = {}
 
