@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from broker.decision import Decision
 from broker.errors import OwnFault
 from broker.ports import Transaction
+from broker.rules.memory import forget_oldest
 from broker.tables import TABLE_OF, TABLES
 
 Row = TypeVar("Row")
@@ -67,8 +68,7 @@ class Kept:
                 kept[key] = row
             else:
                 kept.pop(key, None)
-        while len(kept) > KEPT_ROWS:
-            del kept[next(iter(kept))]
+        forget_oldest(kept, KEPT_ROWS)
 
     def forget(self) -> None:
         """Whatever was kept may no longer be so."""

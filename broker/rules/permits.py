@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from broker.rules.memory import forget_oldest
 from broker.rules.signing import VerifiedRoots, verify_batch_item
 from schemas.codec import Undecodable, decode
 from schemas.records import Permit
@@ -44,8 +45,7 @@ class Verifier:
     def signed(self, permits: Iterable[tuple[bytes, bytes]]) -> None:
         """These permits, each with its proof, were signed here."""
         self._signed.update(dict.fromkeys(permits))
-        while len(self._signed) > SIGNED_AT_MOST:
-            del self._signed[next(iter(self._signed))]
+        forget_oldest(self._signed, SIGNED_AT_MOST)
 
     def refusal(self, permit: bytes, proof: bytes, exchange_id: str, now: int) -> str:
         """The rule a permit breaks for this exchange at this time, or an empty string."""
