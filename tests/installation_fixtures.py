@@ -390,7 +390,7 @@ class Crowd:
         batches = sum(state == "" for state in self.batches.values())
         unsent = self.count - self.sent
         if unsent or self.open or codes or batches:
-            names = [key for key in self.wanted if key not in self.answers][:5]
+            names = [key for key in tuple(self.wanted) if key not in self.answers][:5]  # a thread adds to them
             return f"{unsent} unsent, {self.open} unanswered ({names}), {codes} codes, {batches} batches"
         return ""
 
