@@ -41,7 +41,6 @@ from broker.tables import (
     CopyRecord,
     Exchange,
     Inquiry,
-    LogHead,
     LogRecord,
     NetworkExchange,
     Provision,
@@ -560,7 +559,7 @@ class Handlers:
         await call.execute(
             "insert into log_heads (institution_code, size, frontier, checkpoint_due_at) values ($1, $2, $3, $4) "
             "on conflict (institution_code) do update set size = excluded.size, frontier = excluded.frontier",
-            *LogHead(owner, grown.size, merkle.to_bytes(grown), 0),
+            *(owner, grown.size, merkle.to_bytes(grown), 0),
         )
         return []
 

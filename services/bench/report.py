@@ -135,6 +135,7 @@ def body_of(report: Report) -> dict[str, Any]:
             for first in report.sweep[:1]
             for one in report.sweep
         ],
+        "stalled": list(report.stalled),
         "sweep_findings": list(report.sweep_findings),
         "evidence": evidence_body(report.evidence, report.machine.processors) if report.evidence else None,
         "audit_rates": [
@@ -369,7 +370,10 @@ def remarks(report: Report) -> list[str]:
     )
     return [
         *found,
-        *(f"✗ {text}" for text in (*report.correctness.findings, *report.sweep_findings, *report.audit_findings)),
+        *(
+            f"✗ {text}"
+            for text in (*report.correctness.findings, *report.stalled, *report.sweep_findings, *report.audit_findings)
+        ),
     ]
 
 

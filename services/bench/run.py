@@ -122,7 +122,16 @@ class Report(NamedTuple):
     def is_right(self) -> bool:
         """Whether every count was as it must be; speed is no part of it."""
         compared = self.evidence is None or self.evidence.is_complete
-        return compared and not (self.correctness.findings or self.sweep_findings or self.audit_findings)
+        return compared and not (
+            self.correctness.findings or self.stalled or self.sweep_findings or self.audit_findings
+        )
+
+    @property
+    def stalled(self) -> tuple[str, ...]:
+        """The sides of the comparison that never came to their end: a rate of 0 compares with nothing."""
+        trials = [(f"peer, {one.workers} consumers a handler", one) for one in self.peer_trials]
+        sides = [("peer", self.peer), *trials, ("floor", self.floor)]
+        return tuple(f"{name}: not everything was answered and recorded" for name, one in sides if not one.per_second)
 
 
 class Ours(NamedTuple):

@@ -86,6 +86,14 @@ def test_a_wrong_count_of_the_sweep_counts_as_well() -> None:
     assert not REPORT._replace(sweep_findings=("100 institutions: 1 messages were set aside",)).is_right
 
 
+def test_a_comparison_that_stood_still_is_found() -> None:
+    """A peer or a floor that never answered everything compares with nothing, and the run is not right."""
+    stalled = PEER._replace(per_second=0.0)
+    for broken in ({"peer": stalled}, {"peer_trials": (PEER, stalled)}, {"floor": stalled}):
+        assert not REPORT._replace(**broken).is_right
+        assert REPORT._replace(**broken).stalled
+
+
 def test_ratios_of_what_was_not_measured_are_not_told() -> None:
     """A peer that failed gives no ratio, not an infinite one."""
     assert ratio(3000.0, 100.0) == 30.0
