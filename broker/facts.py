@@ -39,7 +39,7 @@ LOOKUPS_OF: dict[type[Any], tuple[tuple[tuple[type[Any], tuple[str, ...]], Calla
 }
 
 MASKS_AT_MOST = 4  # statements that change rows of one table in one batch
-KEPT_ROWS = 20_000  # of one table
+KEPT_ROWS = 40_000  # of one table
 
 
 class Kept:

@@ -47,7 +47,7 @@ class Amounts(NamedTuple):
     """How much is asked for each figure. steady: at a fixed rate; loaded: at a share of the measured rate.
     redecided, reconciled: made up; replay_seconds: when the audit's replay of the run's own exchanges is ended."""
 
-    inquiries: int = 30_000
+    inquiries: int = 60_000
     residents: int = 5_000
     warm_up: int = 3_000
     steady_per_second: float = 40.0
@@ -55,7 +55,7 @@ class Amounts(NamedTuple):
     loaded_share: float = 0.7
     loaded_seconds: float = 10.0
     peer: int = 2_000
-    floor: int = 30_000
+    floor: int = 60_000
     evidence: int = 20_000
     redecided: int = 1_000_000
     reconciled: int = 100_000
